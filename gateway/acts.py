@@ -1,0 +1,249 @@
+"""One function an act: what a dialogue does to the store, done once.
+
+All acts of a turn go through one transaction in their order; those that a twin, an earlier hop or the other
+side of midnight has done are passed over. Nothing here is spoken to the caller.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from gateway import flows
+from gateway.casework import act, caseworker, journal, referral, report, route
+from gateway.casework.journal import Verb
+from gateway.db import Conflict
+from gateway.flows.definition import FRENCH
+from gateway.providers import Ended, Hop
+from gateway.runtime import Runtime, Unit
+from gateway.vault import Marks, shown
+
+QUIET = timedelta(minutes=3)
+"""How long after its last answer a dialogue counts as ended, when nobody says so."""
+TRIES = 3
+MOST_URGENT = "P0"
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """After all acts of a turn: the code of its last filing, if it holds one."""
+
+    code: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What the acts of one hop share."""
+
+    rt: Runtime
+    unit: Unit
+    now: datetime
+    today: date
+    language: str
+
+
+def perform(rt: Runtime, hop: Hop, turn: flows.Turn) -> Performed:
+    """Do what the turn's acts have not yet done; committed and flushed when this returns. Raises whatever the
+    store raises, and then nothing was done."""
+    today = rt.today()
+    materials = [_material(hop, one.upto, one.kind) for one in turn.acts]
+    marks = [rt.vault.mark(today, material) for material in materials]
+    with rt.db.read() as db:
+        done = act.find(db, marks)
+    if turn.ends or any(one is None for one in done):
+        done = _write(rt, hop, turn, today, materials, marks)
+    filed = [
+        (one, material)
+        for one, material, found in zip(done, materials, turn.acts, strict=True)
+        if found.kind == "file" and one is not None
+    ]
+    if not filed:
+        return Performed(None)
+    last, material = filed[-1]
+    return Performed(shown(rt.vault.code(last.day, today, material, last.attempt)))
+
+
+def hasten(rt: Runtime, ended: Ended) -> None:
+    """The dialogue is over: what it filed need not wait for more."""
+    dialogue = rt.vault.mark(rt.today(), _dialogue(ended))
+    with rt.db.read() as db:
+        reports = act.reports_of(db, dialogue)
+    if reports:
+        with rt.begin() as unit:
+            for found in report.hasten(unit.db, reports, rt.now()):
+                unit.nudge("dispatch", found)
+
+
+def _write(
+    rt: Runtime, hop: Hop, turn: flows.Turn, today: date, materials: Sequence[bytes], marks: Sequence[Marks]
+) -> list[act.Done | None]:
+    codes = _Codes(rt, today)
+    for found, material in zip(turn.acts, materials, strict=True):
+        if found.kind == "file":
+            codes.token(material, 0)  # the slow hash, before anybody waits for this transaction
+    for attempt in range(TRIES):
+        try:
+            return _transaction(rt, hop, turn, today, materials, marks, codes)
+        except Conflict:
+            if attempt == TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _transaction(
+    rt: Runtime,
+    hop: Hop,
+    turn: flows.Turn,
+    today: date,
+    materials: Sequence[bytes],
+    marks: Sequence[Marks],
+    codes: _Codes,
+) -> list[act.Done | None]:
+    dialogue = rt.vault.mark(today, _dialogue(hop))
+    done: list[act.Done | None] = []
+    with rt.begin() as unit:
+        stage = _Stage(rt, unit, rt.now(), today, turn.language or FRENCH)
+        filed: int | None = None
+        for one, material, mark in zip(turn.acts, materials, marks, strict=True):
+            was = act.begin(unit.db, mark, one.kind, dialogue)
+            if was is None:
+                made, attempt = DO[one.kind](stage, one, filed, codes, material)
+                act.finish(unit.db, mark, report=made, attempt=attempt)
+                was = act.Done(mark.day, made, attempt)
+            filed = was.report_id
+            done.append(was)
+        if turn.ends and filed is not None:
+            for found in report.hasten(unit.db, [filed], stage.now):
+                unit.nudge("dispatch", found)
+    return done
+
+
+class _Codes:
+    """Codes and their tokens, each slow hash made once for a hop however often its transaction is tried."""
+
+    def __init__(self, rt: Runtime, today: date) -> None:
+        self._rt, self._today = rt, today
+        self._tokens: dict[tuple[bytes, int], bytes] = {}
+
+    def token(self, material: bytes, attempt: int) -> bytes:
+        key = material, attempt
+        if key not in self._tokens:
+            vault = self._rt.vault
+            day = vault.mark(self._today, material).day
+            self._tokens[key] = vault.code_token(vault.code(day, self._today, material, attempt))
+        return self._tokens[key]
+
+
+def _file(stage: _Stage, one: flows.Act, filed: int | None, codes: _Codes, material: bytes) -> tuple[int, int]:
+    """File a report: coarse columns, plan, code, sealed body."""
+    rt, db, now = stage.rt, stage.unit.db, stage.now
+    facts = one.facts
+    severity, lane = rt.book.severity(facts), rt.book.lane(facts)
+    site_id = int(facts["site"]) if facts.get("site", "").isdigit() else None
+    report_id = secrets.randbits(62) + 1
+    attempt, reference = 0, _reference()
+    while True:
+        token = codes.token(material, attempt)
+        reference_taken, code_taken = report.is_taken(db, reference=reference, code_token=token)
+        if not reference_taken and not code_taken:
+            break
+        if code_taken:
+            attempt += 1
+        if reference_taken:
+            reference = _reference()
+    urgent = severity == MOST_URGENT
+    report.file(
+        db,
+        report.Filing(
+            id=report_id,
+            reference=reference,
+            code_token=token,
+            topic=facts["topic"],
+            severity=severity,
+            lane=lane,
+            site_id=site_id,
+            language=stage.language,
+            day=stage.today,
+            body_sealed=rt.vault.seal(report.place(report_id), _body(stage, one)),
+            dispatch_at=now if urgent else now + QUIET,
+            due_at=now + rt.book.severities[severity].accept[0],
+        ),
+        _plan(stage, lane, site_id, stage.language),
+    )
+    if urgent:
+        stage.unit.nudge("dispatch", report_id)
+    journal.write(db, now, Verb.FILED, report=report_id)
+    return report_id, attempt
+
+
+def _add(stage: _Stage, one: flows.Act, filed: int | None, codes: _Codes, material: bytes) -> tuple[int, int]:
+    """Add an answer to the report of this dialogue; it may raise the severity or move the report."""
+    rt, db, now = stage.rt, stage.unit.db, stage.now
+    if filed is None:
+        raise LookupError("an addition without a report")
+    found = report.lock(db, filed)
+    if found is None:
+        raise LookupError("the report of this dialogue is gone")
+    report.add(db, filed, stage.today, rt.vault.seal(report.place(filed), _body(stage, one)))
+    severity = min(found.severity, rt.book.severity(one.facts))
+    waiting = found.dispatch_at is not None
+    urgent = severity == MOST_URGENT
+    report.reconsider(
+        db, found, severity=severity, dispatch_at=(now if urgent else now + QUIET) if waiting else None
+    )
+    lane = rt.book.lane(one.facts)
+    if lane not in (found.lane, rt.book.topics[found.topic].lane, *_stricter(found.lane)):
+        referral.revoke(db, filed)
+        report.move(db, filed, lane, _plan(stage, lane, found.site_id, found.language), now)
+        stage.unit.nudge("dispatch", filed)
+    elif waiting and urgent:
+        stage.unit.nudge("dispatch", filed)
+    journal.write(db, now, Verb.ADDED, report=filed)
+    return filed, 0
+
+
+Doing = Callable[[_Stage, flows.Act, int | None, _Codes, bytes], tuple[int, int]]
+DO: dict[str, Doing] = {"file": _file, "add": _add}
+"""What a flow file may ask to be done, by its name there; each returns the report and the code's attempt."""
+
+
+def _stricter(lane: str) -> tuple[str, ...]:
+    """Lanes that a report on this one may not move to: from the integrity lane there is no way back."""
+    return ("gbv",) if lane == route.INTEGRITY else ()
+
+
+def _plan(stage: _Stage, lane: str, site_id: int | None, language: str) -> list[route.Step]:
+    db = stage.unit.db
+    return route.plan(
+        lane=lane, site=site_id, language=language, people=caseworker.every(db), load=report.load(db)
+    )
+
+
+def _body(stage: _Stage, one: flows.Act) -> bytes:
+    """The sealed body describes itself: each answer with its field, its value and the words that were shown."""
+    answers = [
+        {"screen": answer.screen, "field": answer.field, "value": answer.value, "words": answer.words}
+        for answer in one.answers
+    ]
+    return json.dumps(
+        {"version": 1, "book": stage.rt.book.digest, "language": stage.language, "answers": answers},
+        ensure_ascii=False,
+    ).encode("utf-8")
+
+
+def _reference() -> str:
+    return f"{secrets.randbelow(900_000) + 100_000}"
+
+
+def _dialogue(hop: Hop | Ended) -> bytes:
+    return json.dumps([hop.provider, hop.session, hop.caller, hop.service_code]).encode("utf-8")
+
+
+def _material(hop: Hop, upto: int, kind: str) -> bytes:
+    """What names an act: the dialogue, every input up to the one that caused it, and its kind."""
+    return json.dumps([hop.provider, hop.session, hop.caller, hop.service_code, hop.inputs[:upto], kind]).encode(
+        "utf-8"
+    )

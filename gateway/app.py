@@ -1,0 +1,47 @@
+"""Puts the web process together: settings, runtime, Flask, and the door in front of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Flask
+
+from gateway import log, process
+from gateway.casework import installation
+from gateway.runtime import Runtime
+from gateway.settings import Settings
+from gateway.web import hooks, pages
+
+
+def create_app(rt: Runtime) -> Flask:
+    """An application on a runtime; nothing is shared with another application in the same process."""
+    app = Flask("gateway.web")
+    app.config.update(
+        SECRET_KEY=rt.settings.secret_key,
+        MAX_CONTENT_LENGTH=64 * 1024,
+        MAX_FORM_PARTS=200,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=8),
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+        SESSION_COOKIE_NAME="gateway_form",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_SECURE=rt.settings.public_url.startswith("https://"),
+    )
+    app.extensions["gateway"] = rt
+    pages.register(app, rt)
+    app.register_blueprint(hooks.hooks)
+    app.wsgi_app = hooks.Door(rt, app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+def from_environment() -> Flask:
+    """What the server loads: the application of this process, its threads started."""
+    process.die_with_parent()
+    process.no_core_dumps()
+    log.configure("web")
+    rt = Runtime.build(Settings.read())
+    with rt.db.begin() as db:
+        installation.declare(db, demo=rt.settings.demo)
+    rt.directory.start()
+    return create_app(rt)

@@ -1,0 +1,35 @@
+"""The nouns of the house, one a file: its table, its states, the only functions that change it, its queries.
+
+Functions take the session first; they never commit, never queue, and never read a clock (`now` is passed in).
+Nouns point one way: report ← referral ← message, and all of them to the ground nouns.
+"""
+
+from gateway.casework import (
+    account,
+    act,
+    caseworker,
+    installation,
+    journal,
+    message,
+    referral,
+    report,
+    route,
+    shelf,
+    site,
+)
+from gateway.casework.refused import Refused
+
+__all__ = [
+    "Refused",
+    "account",
+    "act",
+    "caseworker",
+    "installation",
+    "journal",
+    "message",
+    "referral",
+    "report",
+    "route",
+    "shelf",
+    "site",
+]

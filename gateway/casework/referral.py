@@ -1,0 +1,158 @@
+"""Referrals: a report brought to one person, with a clock.
+
+pending → accepted, handed on, expired (the clock ran out) or revoked. One is pending at a time, and whoever
+is asked last may still accept after the clock ran out, until somebody has.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String, insert, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from gateway.casework import journal, report
+from gateway.casework.journal import Verb
+from gateway.casework.refused import Refused
+from gateway.db import Base, UtcTime
+
+
+class State(StrEnum):
+    """Where a referral stands."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    HANDED_ON = "handed_on"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class HandOnReason(StrEnum):
+    """Why somebody passes a report on."""
+
+    TOO_MANY = "too_many"
+    AWAY = "away"
+    KNOWS_SOMEBODY = "knows_somebody"
+    OTHER_WORK = "other_work"
+
+
+class Referral(Base):
+    """One report brought to one person."""
+
+    __tablename__ = "referral"
+    __table_args__ = (
+        Index("ix_referral_due", "state", "due_at"),
+        Index("ix_referral_report_id", "report_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    report_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("report.id"))
+    caseworker_id: Mapped[int] = mapped_column(ForeignKey("caseworker.id"))
+    state: Mapped[str] = mapped_column(String(10))
+    due_at: Mapped[datetime] = mapped_column(UtcTime)
+    reason: Mapped[str | None] = mapped_column(String(16))
+
+
+def offer(
+    db: Session, report_id: int, person: int, due_at: datetime, now: datetime, *, by: int | None = None
+) -> int:
+    """Bring a report to a person until `due_at`; earlier pending referrals of it are revoked. Returns the id."""
+    revoke(db, report_id)
+    referral = db.execute(
+        insert(Referral)
+        .values(
+            report_id=report_id,
+            caseworker_id=person,
+            state=State.PENDING.value,
+            due_at=due_at,
+        )
+        .returning(Referral.id)
+    ).scalar_one()
+    report.show_to(db, report_id, person)
+    report.set_clock(db, report_id, due_at)
+    journal.write(db, now, Verb.OFFERED, actor=by, report=report_id, subject=person)
+    return referral
+
+
+def revoke(db: Session, report_id: int) -> None:
+    """Take back what is pending of a report."""
+    pending = (Referral.report_id == report_id) & (Referral.state == State.PENDING.value)
+    db.execute(update(Referral).where(pending).values(state=State.REVOKED.value))
+
+
+def accept(db: Session, found: report.Coarse, person: int, first_step_due: datetime, now: datetime) -> bool:
+    """`person` answers for the report from now on. Asking twice changes nothing and returns False. Raises Refused
+    when somebody else has it, or it is closed."""
+    if found.state is report.State.CLOSED:
+        raise Refused("", "This report is closed already.")
+    if found.responsible_id == person:
+        return False
+    if found.state is report.State.ACCEPTED:
+        raise Refused("", "Somebody else has taken this report.")
+    mine = (
+        (Referral.report_id == found.id)
+        & (Referral.caseworker_id == person)
+        & (Referral.state == State.PENDING.value)
+    )
+    db.execute(update(Referral).where(mine).values(state=State.ACCEPTED.value))
+    revoke(db, found.id)
+    report.take(db, found.id, person, first_step_due)
+    journal.write(db, now, Verb.ACCEPTED, actor=person, report=found.id)
+    return True
+
+
+def hand_on(db: Session, found: report.Coarse, person: int, reason: HandOnReason, now: datetime) -> None:
+    """`person` passes the report on; whoever is offered it next is the caller's choice. Somebody who knows
+    people in it loses sight of it at once. Raises Refused for a report that is closed or somebody else's."""
+    if found.state is report.State.CLOSED:
+        raise Refused("", "This report is closed already.")
+    if found.state is report.State.ACCEPTED and found.responsible_id != person:
+        raise Refused("", "Somebody else has taken this report.")
+    mine = (
+        (Referral.report_id == found.id)
+        & (Referral.caseworker_id == person)
+        & Referral.state.in_([State.PENDING.value, State.ACCEPTED.value])
+    )
+    db.execute(update(Referral).where(mine).values(state=State.HANDED_ON.value, reason=reason.value))
+    if reason is HandOnReason.KNOWS_SOMEBODY:
+        report.hide_from(db, found.id, person)
+    journal.write(db, now, Verb.HANDED_ON, actor=person, report=found.id)
+
+
+def expire(db: Session, referral: int, now: datetime) -> bool:
+    """End a pending referral whose clock has run out; False when somebody was quicker. Lock its report first."""
+    late = (Referral.id == referral) & (Referral.state == State.PENDING.value) & (Referral.due_at <= now)
+    row = db.execute(
+        update(Referral)
+        .where(late)
+        .values(state=State.EXPIRED.value)
+        .returning(Referral.report_id, Referral.caseworker_id)
+    ).one_or_none()
+    if row is None:
+        return False
+    journal.write(db, now, Verb.EXPIRED, report=row[0], subject=row[1])
+    return True
+
+
+def fall_due(db: Session, referral: int, now: datetime) -> None:
+    """The clock of a pending referral runs out now: its message cannot arrive."""
+    pending = (Referral.id == referral) & (Referral.state == State.PENDING.value)
+    db.execute(update(Referral).where(pending, Referral.due_at > now).values(due_at=now))
+
+
+def report_of(db: Session, referral: int) -> int | None:
+    """Which report a referral is of."""
+    return db.scalar(select(Referral.report_id).where(Referral.id == referral))
+
+
+def overdue(db: Session, now: datetime, limit: int) -> list[int]:
+    """Pending referrals whose clock has run out, longest first."""
+    late = (Referral.state == State.PENDING.value) & (Referral.due_at <= now)
+    return list(db.scalars(select(Referral.id).where(late).order_by(Referral.due_at).limit(limit)))
+
+
+def asked(db: Session, report_id: int) -> list[int]:
+    """The people a report has been brought to since it last changed its lane, in order; a person may recur."""
+    where = (Referral.report_id == report_id) & (Referral.state != State.REVOKED.value)
+    return list(db.scalars(select(Referral.caseworker_id).where(where).order_by(Referral.id)))

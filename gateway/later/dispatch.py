@@ -1,0 +1,79 @@
+"""Bring a report to the next person of its plan, with a clock and an SMS."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from gateway import log
+from gateway.casework import caseworker, message, referral, report, route
+from gateway.runtime import Runtime, Unit
+
+NOBODY_WAIT = timedelta(minutes=1)
+"""How soon to look again when a plan holds nobody who is active."""
+
+
+def dispatch(rt: Runtime, report_id: int) -> None:
+    """Make the first referral of a report, if that is due."""
+    now = rt.now()
+    with rt.begin() as unit:
+        found = report.lock(unit.db, report_id)
+        if found is None or found.dispatch_at is None or found.dispatch_at > now:
+            return
+        if found.state is report.State.RECEIVED:
+            bring(rt, unit, found, message.Kind.ALERT, now)
+        else:
+            report.dispatched(unit.db, report_id)
+
+
+def bring(
+    rt: Runtime,
+    unit: Unit,
+    found: report.Coarse,
+    kind: message.Kind,
+    now: datetime,
+    *,
+    to: int | None = None,
+    by: int | None = None,
+) -> bool:
+    """Offer a report to one person (`to`, or the next of its plan) and queue their SMS. False, and tried again in
+    a minute, when nobody is there."""
+    asked = referral.asked(unit.db, found.id)
+    person = to or _next(rt, unit, found, asked)
+    if person is None:
+        log.warn("report.nobody", lane=found.lane, severity=found.severity)
+        report.reconsider(unit.db, found, severity=found.severity, dispatch_at=now + NOBODY_WAIT)
+        return False
+    steps = rt.book.severities[found.severity].accept
+    due_at = now + steps[min(len(asked), len(steps) - 1)]
+    offered = referral.offer(unit.db, found.id, person, due_at, now, by=by)
+    message.queue(unit.db, offered, kind, now)
+    report.dispatched(unit.db, found.id)
+    unit.nudge("send")
+    return True
+
+
+def _next(rt: Runtime, unit: Unit, found: report.Coarse, asked: list[int]) -> int | None:
+    """Who comes next: the first of the plan not yet asked; after the last, those who answer for the rest, in
+    turn, so that an unanswered report is never silent."""
+    plan = report.planned(unit.db, found.id)
+    if not plan:
+        fresh = route.plan(
+            lane=found.lane,
+            site=found.site_id,
+            language=found.language,
+            people=caseworker.every(unit.db),
+            load=report.load(unit.db),
+        )
+        report.extend_plan(unit.db, found.id, fresh)
+        plan = report.planned(unit.db, found.id)
+    fresh_people = [person for person, _ in plan if person not in asked]
+    if fresh_people:
+        return fresh_people[0]
+    last = [person for person, reason in plan if reason != route.Reason.ON_DUTY.value] or [
+        person for person, _ in plan
+    ]
+    return min(last, key=lambda person: _last_place(asked, person)) if last else None
+
+
+def _last_place(asked: list[int], person: int) -> int:
+    return max((place for place, other in enumerate(asked) if other == person), default=-1)

@@ -1,0 +1,29 @@
+"""The clock's round: whatever is due and no worker has taken, done here from the rows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from gateway.casework import message, report
+from gateway.later.dispatch import dispatch
+from gateway.later.escalate import escalate
+from gateway.later.send import send
+from gateway.runtime import Runtime
+
+GRACE = timedelta(seconds=2)
+"""How long a worker that can be nudged has for a row before the clock does it."""
+BATCH = 100
+
+
+def sweep(rt: Runtime) -> int:
+    """One round; returns how much there was to do."""
+    due = rt.now() - (GRACE if rt.nudger.reachable() else timedelta(0))
+    with rt.db.read() as db:
+        waiting = report.to_dispatch(db, due, BATCH)
+        outbox = message.is_due(db, due)
+    for report_id in waiting:
+        dispatch(rt, report_id)
+    done = len(waiting) + escalate(rt)
+    if outbox or done:
+        done += send(rt)
+    return done

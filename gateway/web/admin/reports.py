@@ -1,0 +1,181 @@
+"""The inbox, and one report: read it, take it, note, hand on, close. What may be seen is for the nouns to say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import groupby
+from typing import Final, TypeVar
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from gateway import desk
+from gateway.casework import Refused
+from gateway.casework import shelf as shelves
+from gateway.casework.journal import Line, Verb
+from gateway.casework.referral import HandOnReason
+from gateway.casework.report import Outcome, State
+from gateway.casework.shelf import Position, Shelf
+from gateway.web import names, reader, runtime
+from gateway.web.admin.sign_in import me
+
+SHOWN = 25
+MOST = 99
+"""Counts beyond this are shown as `99+`."""
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_POSITION = re.compile(r"(P[0-3])-([0-9]{1,16})-([0-9]{1,19})", re.ASCII)
+_LARGEST_ID = 2**63 - 1
+
+reports = Blueprint("reports", __name__)
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One answer as the page shows it: `text` in the reader's language, or the caller's own `words`."""
+
+    name: str
+    text: str | None = field(repr=False)
+    words: str = field(repr=False)
+    later: bool
+    replaced: bool
+    """The reporter answered the same once more, and that counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a report's story."""
+
+    at: datetime
+    text: str
+    system: bool
+    """Nobody did it."""
+
+
+@reports.get("/reports")
+def inbox() -> ResponseReturnValue:
+    """One shelf of reports, a page of it. The address holds the state; what it does not understand it ignores."""
+    rt, reader_id = runtime(), me().id
+    shelf = _one_of(Shelf, request.args.get("shelf", "")) or Shelf.TO_TAKE
+    topic = request.args.get("topic", "")
+    topic = topic if topic in rt.book.topics else ""
+    after = _position(request.args.get("after", ""))
+    with rt.db.read() as db:
+        counts = {each: shelves.count(db, reader_id, each, at_most=MOST + 1) for each in Shelf}
+        rows, following = shelves.page(db, reader_id, shelf, topics=[topic] if topic else (), after=after,
+                                      size=SHOWN)
+    return render_template("reports.html", shelf=shelf, topic=topic, topics=list(rt.book.topics), counts=counts,
+                           most=MOST, rows=rows, after=after, following=_written(following), shelves=list(Shelf))
+
+
+@reports.get(f"/reports/<int(max={_LARGEST_ID}):report_id>")
+def show(report_id: int) -> ResponseReturnValue:
+    return _page(report_id)
+
+
+@reports.post(f"/reports/<int(max={_LARGEST_ID}):report_id>")
+def act(report_id: int) -> ResponseReturnValue:
+    """Do one thing with a report. What is refused is said beside what was typed, on the same page."""
+    doing = _DOING.get(request.form.get("do", ""))
+    if doing is None:
+        abort(400)
+    try:
+        done = doing(report_id)
+    except Refused as refused:
+        return _page(report_id, refused), 422
+    flash(done)
+    hidden = done == "handed_on_hidden"
+    return redirect(url_for(".inbox") if hidden else url_for(".show", report_id=report_id), 303)
+
+
+def _accept(report_id: int) -> str:
+    return "accepted" if desk.accept(runtime(), me().id, report_id) else "accepted_before"
+
+
+def _note(report_id: int) -> str:
+    desk.note(runtime(), me().id, report_id, request.form.get("words", ""))
+    return "noted"
+
+
+def _hand_on(report_id: int) -> str:
+    reason = _one_of(HandOnReason, request.form.get("reason", ""))
+    if reason is None:
+        raise Refused("reason", "Choose a reason.")
+    to = request.form.get("to", "")
+    if to and not (to.isascii() and to.isdigit() and len(to) < 10):
+        abort(400)
+    desk.hand_on(runtime(), me().id, report_id, reason, int(to) if to else None)
+    return "handed_on_hidden" if reason is HandOnReason.KNOWS_SOMEBODY else "handed_on"
+
+
+def _close(report_id: int) -> str:
+    outcome = _one_of(Outcome, request.form.get("outcome", ""))
+    if outcome is None:
+        raise Refused("outcome", "Choose a reason.")
+    desk.close(runtime(), me().id, report_id, outcome)
+    return "closed"
+
+
+_DOING: Final[dict[str, Callable[[int], str]]] = {
+    "accept": _accept, "note": _note, "hand_on": _hand_on, "close": _close,
+}
+
+
+def _page(report_id: int, refused: Refused | None = None) -> str:
+    rt = runtime()
+    reading = desk.read(rt, me().id, report_id)
+    if reading is None:
+        abort(404)
+    mine = reading.row.state is State.ACCEPTED and reading.responsible_id == me().id
+    return render_template(
+        "report.html", reading=reading, row=reading.row, mine=mine, free=reading.row.state is State.RECEIVED,
+        closed=reading.row.state is State.CLOSED, answers=_answers(reading.answers),
+        lang=names.html_language(reading.row.language), story=_story(reading.story), typed=request.form,
+        did=request.form.get("do", "") if refused else "", most=desk.NOTE_LETTERS,
+        error={"field": refused.field, "text": reader.refusal(refused)} if refused else None,
+        printed=rt.now())
+
+
+def _answers(answers: list[desk.Answer]) -> list[Shown]:
+    book = runtime().book
+    last = {answer.field: at for at, answer in enumerate(answers)}
+    return [Shown(names.asked(book, answer.field), names.answered(book, answer.field, answer.value, answer.words),
+                  answer.words, answer.later, last[answer.field] != at)
+            for at, answer in enumerate(answers)]
+
+
+def _story(lines: Iterable[Line]) -> list[Step]:
+    """The story in words; somebody who opened a report again and again is one line of it."""
+    steps: list[Step] = []
+    for (verb, actor, subject), group in groupby(lines, lambda line: (line.verb, line.actor, line.subject)):
+        same = list(group)
+        for line in same[-1:] if verb is Verb.OPENED else same:
+            text = reader.say(names.STORY[verb], who=actor or reader.say("somebody"),
+                              whom=subject or reader.say("somebody"))
+            steps.append(Step(line.at, text, actor is None))
+    return steps
+
+
+def _one_of(kind: type[Choice], value: str) -> Choice | None:
+    return kind(value) if value in set(kind) else None
+
+
+def _written(position: Position | None) -> str:
+    """Where a page ends, for an address."""
+    if position is None:
+        return ""
+    severity, due_at, report_id = position
+    return f"{severity}-{(due_at - _BEGINNING) // timedelta(microseconds=1)}-{report_id}"
+
+
+def _position(written: str) -> Position | None:
+    """What `_written` wrote; None for anything else, which is the first page."""
+    match = _POSITION.fullmatch(written)
+    if match is None or int(match[3]) > _LARGEST_ID:
+        return None
+    return match[1], _BEGINNING + timedelta(microseconds=int(match[2])), int(match[3])

@@ -1,0 +1,119 @@
+"""What our own short words are called on the pages: roles, states, reasons, the steps of a story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateway.casework.caseworker import Role
+from gateway.casework.journal import Verb
+from gateway.casework.referral import HandOnReason
+from gateway.casework.report import Outcome, State
+from gateway.casework.shelf import Shelf
+from gateway.flows import Book
+from gateway.web.reader import say
+
+
+def msgid(text: str) -> str:
+    """Marks an English text that is translated when it is shown."""
+    return text
+
+
+SEVERITIES: Mapping[str, str] = {
+    "P0": msgid("Critical"), "P1": msgid("Urgent"), "P2": msgid("Serious"), "P3": msgid("Normal"),
+}
+SHAPES: Mapping[str, str] = {"P0": "▲", "P1": "◆", "P2": "■", "P3": "●"}
+"""A shape for each severity, so that no colour has to be told from another."""
+
+SHELVES: Mapping[Shelf, str] = {
+    Shelf.TO_TAKE: msgid("To take"), Shelf.MINE: msgid("Mine"), Shelf.IN_WORK: msgid("In work"),
+    Shelf.CLOSED: msgid("Closed"),
+}
+STATES: Mapping[State, str] = {
+    State.RECEIVED: msgid("Waiting for somebody to take it"), State.ACCEPTED: msgid("Somebody is at it"),
+    State.CLOSED: msgid("Closed"),
+}
+OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.HELPED: msgid("Help was given"),
+    Outcome.REFERRED: msgid("Passed to another service, which confirmed it"),
+    Outcome.NOT_CONFIRMED: msgid("Looked into, not confirmed"),
+    Outcome.NOT_FOUND: msgid("The place or the people could not be found"),
+    Outcome.DUPLICATE: msgid("The same as another report"),
+    Outcome.OUT_OF_SCOPE: msgid("Not what this service is for"),
+    Outcome.UNSAFE: msgid("Acting would put somebody in danger"),
+}
+REASONS: Mapping[HandOnReason, str] = {
+    HandOnReason.TOO_MANY: msgid("I have too many reports"),
+    HandOnReason.AWAY: msgid("I am away"),
+    HandOnReason.KNOWS_SOMEBODY: msgid("I know somebody in it (you will no longer see it)"),
+    HandOnReason.OTHER_WORK: msgid("It is not my kind of work"),
+}
+ROLES: Mapping[Role, str] = {
+    Role.CASE_WORKER: msgid("Case worker"), Role.SUPERVISOR: msgid("Supervisor"),
+    Role.INTEGRITY_OFFICER: msgid("Integrity officer"), Role.ADMINISTRATOR: msgid("Administrator"),
+}
+LANES: Mapping[str, str] = {
+    "child": msgid("Children"), "safety": msgid("Danger and accidents"), "protection": msgid("Violence"),
+    "gbv": msgid("Sexual violence"), "money": msgid("Money and weight"), "community": msgid("Community"),
+    "integrity": msgid("Complaints about this service"),
+}
+LANGUAGES: Mapping[str, str] = {
+    "fr": msgid("French"), "sw_CD": msgid("Swahili"), "ln": msgid("Lingala"),
+}
+STORY: Mapping[Verb, str] = {
+    Verb.FILED: msgid("The report arrived"),
+    Verb.ADDED: msgid("The reporter added an answer"),
+    Verb.MOVED: msgid("Moved to other people"),
+    Verb.OFFERED: msgid("Brought to %(whom)s"),
+    Verb.EXPIRED: msgid("%(whom)s did not answer in time"),
+    Verb.OPENED: msgid("%(who)s opened it"),
+    Verb.ACCEPTED: msgid("%(who)s took it"),
+    Verb.DECLINED: msgid("%(who)s declined it"),
+    Verb.HANDED_ON: msgid("%(who)s passed it on"),
+    Verb.NOTED: msgid("%(who)s wrote a note"),
+    Verb.CLOSED: msgid("%(who)s closed it"),
+    Verb.REOPENED: msgid("%(who)s opened it again"),
+    Verb.SENT: msgid("SMS to %(whom)s sent"),
+    Verb.DELIVERED: msgid("SMS to %(whom)s arrived"),
+    Verb.FAILED: msgid("SMS to %(whom)s did not arrive"),
+    Verb.SIGNED_IN: msgid("%(who)s signed in"),
+    Verb.PERSON_SAVED: msgid("%(who)s changed %(whom)s"),
+    Verb.SITE_SAVED: msgid("%(who)s changed a site"),
+}
+DONE: Mapping[str, str] = {
+    "accepted": msgid("You have taken this report. Its next step is yours."),
+    "accepted_before": msgid("You had taken this report already."),
+    "noted": msgid("Your note is saved."),
+    "handed_on": msgid("Your colleague has been told by SMS."),
+    "handed_on_hidden": msgid("The report was passed on. You no longer see it."),
+    "closed": msgid("The report is closed."),
+    "saved": msgid("Saved."),
+    "site_added": msgid("The site is saved. Callers see it in two minutes."),
+    "signed_out": msgid("You are signed out."),
+}
+"""Confirmations, by the word that is kept between two pages. None holds anything of a report."""
+
+
+def topic(book: Book, code: str) -> str:
+    """What a topic is called; the code itself when a newer or older book knows no name for it."""
+    return say(book.topics[code].name) if code in book.topics else code
+
+
+def answered(book: Book, field: str, value: str, words: str) -> str | None:
+    """An answer in the reader's language; None when only the caller's own words can say it."""
+    if field == "topic":
+        return topic(book, value)
+    if field == "site" and value != "unknown":
+        return words
+    if (field, value) in book.settable and value in book.names:
+        return say(book.names[value])
+    return None
+
+
+def asked(book: Book, field: str) -> str:
+    """What a field is called."""
+    return say(book.names[field]) if field in book.names else field
+
+
+def html_language(code: str) -> str:
+    """A language as HTML's `lang` spells it."""
+    return code.replace("_", "-")

@@ -1,0 +1,38 @@
+"""Can this process take a report right now? Asked by /readyz; every answer gives its reason in plain words."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from gateway import migrations
+from gateway.casework import installation
+from gateway.db import Unavailable
+from gateway.runtime import Runtime
+
+
+class _Undo(Exception):
+    """Rolls the trial back."""
+
+
+def check(rt: Runtime) -> tuple[list[str], list[str]]:
+    """Faults (no report can be taken, or nobody would be told) and warnings (slower than it should be)."""
+    faults: list[str] = []
+    warnings: list[str] = []
+    try:
+        if not migrations.is_current(rt.db):
+            faults.append("the database is not at the newest migration: run `python3 -m gateway migrate`")
+        else:
+            with suppress(_Undo), rt.db.begin() as db:
+                faults.extend(installation.faults(db))
+                raise _Undo
+    except Unavailable:
+        faults.append("the database cannot be written")
+    try:
+        rt.vault.mark(rt.today(), b"ready?")
+    except OSError:
+        faults.append("the key directory cannot be written")
+    if not rt.nudger.configured:
+        warnings.append("no REDIS_URL: the clock does all the work, a little later")
+    elif not rt.nudger.reachable():
+        warnings.append("Redis does not answer: the clock does all the work, a little later")
+    return faults, warnings

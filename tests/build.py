@@ -1,0 +1,220 @@
+"""Plain functions that build what a test needs: settings, a runtime, people, sites, a caller."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+from gateway import migrations, vault
+from gateway.casework import account, caseworker, installation, site
+from gateway.casework.caseworker import Entered, Role
+from gateway.db import Database
+from gateway.providers import Provider, SendFailed, Sent
+from gateway.providers.africastalking import AfricasTalking
+from gateway.runtime import Runtime
+from gateway.settings import Settings
+from gateway.web import hooks
+
+SECRET = "test-secret-test-secret-test"
+CODE = "*384*2430#"
+PASSPHRASE = "a long passphrase for tests"
+START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+LANES = frozenset({"child", "safety", "protection", "money", "community", "gbv"})
+LANGUAGES = frozenset({"fr", "sw_CD", "ln"})
+
+
+class Clock:
+    """A clock that moves only when it is told to."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.at = now
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def go(self, **step: float) -> None:
+        self.at += timedelta(**step)
+
+
+class Operator(AfricasTalking):
+    """Africa's Talking, but for the wire to it: SMS are kept here, or fail as `failing` says."""
+
+    def __init__(self) -> None:
+        super().__init__("sandbox", "test-key", service_codes=frozenset({CODE}))
+        self.sms: list[tuple[str, str]] = []
+        self.failing: list[SendFailed] = []
+        self._ids = itertools.count(1)
+
+    def send_sms(self, number: str, text: str) -> Sent:
+        if self.failing:
+            raise self.failing.pop(0)
+        self.sms.append((number, text))
+        return Sent(f"ATXid_{next(self._ids)}")
+
+
+def settings(directory: Path, database_url: str | None = None, **changes: object) -> Settings:
+    """Complete settings, with everything below `directory`."""
+    made = Settings.from_env(
+        {
+            "DATABASE_URL": database_url or f"sqlite:///{directory / 'gateway.sqlite'}",
+            "SECRET_KEY": "k" * 40,
+            "PUBLIC_URL": "http://localhost:8000",
+            "KEYS_DIR": str(directory / "keys"),
+            "HOOK_SECRETS": SECRET,
+            "AT_USERNAME": "sandbox",
+            "AT_API_KEY": "test-key",
+            "USSD_CODES": CODE,
+        }
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def migrated(url: str) -> None:
+    """Bring a database to the newest migration; what others are copied from."""
+    db = Database(url.replace("postgresql://", "postgresql+psycopg://"))
+    migrations.upgrade(db)
+    db.dispose()
+
+
+def runtime(
+    directory: Path,
+    database_url: str | None = None,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    **changes: object,
+) -> Runtime:
+    """A runtime on a migrated, empty database, with an operator that keeps its SMS."""
+    made = settings(directory, database_url, **changes)
+    vault.create(made.keys_dir)
+    rt = Runtime.build(made, now=clock or Clock())
+    operator: Provider = Operator()
+    rt = replace(rt, providers={operator.name: operator})
+    if not migrations.is_current(rt.db):
+        migrations.upgrade(rt.db)
+    with rt.db.begin() as db:
+        installation.declare(db, demo=made.demo)
+    rt.directory.renew()
+    return rt
+
+
+def operator(rt: Runtime) -> Operator:
+    """The operator of a runtime made here."""
+    found = rt.provider
+    assert isinstance(found, Operator)
+    return found
+
+
+def person(
+    rt: Runtime,
+    name: str,
+    role: Role = Role.CASE_WORKER,
+    *,
+    lanes: frozenset[str] = LANES,
+    sites: frozenset[int] = frozenset(),
+    languages: frozenset[str] = LANGUAGES,
+    active: bool = True,
+    number: str | None = None,
+    login: str | None = None,
+) -> int:
+    """Add somebody who works here; signs in as `login` (their name in small letters) with PASSPHRASE."""
+    login = login or name.lower().replace(" ", ".")
+    with rt.begin() as unit:
+        if number is None:
+            number = f"+2430000{len(caseworker.every(unit.db)) + 1:05d}"
+        added = caseworker.add(
+            unit.db, rt.vault, Entered(name, role, active, number, "fr", lanes, sites, languages)
+        )
+        account.save_login(unit.db, added, login)
+        account.set_passphrase(unit.db, added, PASSPHRASE)
+    return added
+
+
+def staff(rt: Runtime) -> dict[str, int]:
+    """A case worker, a supervisor, an integrity officer, an administrator."""
+    return {
+        "worker": person(rt, "Worker"),
+        "supervisor": person(rt, "Supervisor", Role.SUPERVISOR),
+        "integrity": person(rt, "Integrity", Role.INTEGRITY_OFFICER),
+        "administrator": person(rt, "Administrator", Role.ADMINISTRATOR),
+    }
+
+
+def sites(rt: Runtime, *names: str) -> list[int]:
+    """Add sites long enough ago to be offered, with the codes 101, 102, …"""
+    with rt.begin() as unit:
+        added = [
+            site.add(unit.db, rt.now() - timedelta(minutes=10), name=name, code=str(101 + at))
+            for at, name in enumerate(names)
+        ]
+    rt.directory.renew()
+    return added
+
+
+@dataclass
+class Phone:
+    """A caller: dials, presses, and sees what the hook answers."""
+
+    rt: Runtime
+    caller: str = "+243990000001"
+    session: str = "ATUid_0000"
+    text: str = ""
+    screen: str = ""
+    ended: bool = False
+    shown: list[str] = field(default_factory=list)
+
+    def dial(self, session: str | None = None, text: str = "") -> str:
+        """Dial the code; `text` when more than the code is dialled."""
+        self.session = session or self.session
+        self.text, self.ended = text, False
+        return self._post()
+
+    def press(self, *keys: str) -> str:
+        """Press keys, one hop each; returns the last screen."""
+        for key in keys:
+            self.text = f"{self.text}*{key}" if self.text else key
+            self._post()
+        return self.screen
+
+    def hang_up(self) -> None:
+        """The provider tells that the session is over."""
+        self.call("ussd-ended", status="Incomplete", input=self.text, lastAppResponse=self.screen)
+
+    def _post(self) -> str:
+        answer = self.call("ussd", text=self.text)
+        assert answer.startswith(("CON ", "END ")), answer
+        self.ended = answer.startswith("END ")
+        self.screen = answer[4:]
+        self.shown.append(self.screen)
+        return self.screen
+
+    def call(self, what: str, **fields: str) -> str:
+        form = {
+            "sessionId": self.session,
+            "phoneNumber": self.caller,
+            "serviceCode": CODE,
+            "networkCode": "63001",
+            **fields,
+        }
+        answer = hooks.handle(self.rt, f"/hooks/{SECRET}/africastalking/{what}", "POST", urlencode(form).encode())
+        assert answer is not None
+        return answer.decode("utf-8")
+
+
+def urgent(rt: Runtime, keys: Sequence[str] = ("1", "1", "1", "1", "1"), session: str = "ATUid_urgent") -> Phone:
+    """An urgent report in French, filed and hung up."""
+    phone = Phone(rt, session=session)
+    phone.dial()
+    phone.press(*keys)
+    return phone
+
+
+def another(rt: Runtime, *, clock: Callable[[], datetime] | None = None) -> Runtime:
+    """Another process on the same database and keys."""
+    made = Runtime.build(rt.settings, now=clock or rt.now)
+    made = replace(made, providers=rt.providers)
+    made.directory.renew()
+    return made

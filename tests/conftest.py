@@ -1,0 +1,43 @@
+"""What every test may ask for by name, and how they all run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# Before 3.11.8 CPython fails to build a syntax tree deep in the stack (cpython #106905). Hypothesis
+# imports modules late, where pytest rewrites them at such a depth while their bytecode is not cached
+# yet; imported here, it has them early.
+import hypothesis
+import pytest
+
+from gateway.runtime import Runtime
+from tests import build
+
+if TYPE_CHECKING:  # as a plugin it must not have been imported before
+    from tests.servers import NewDatabase
+
+pytest_plugins = ["tests.servers"]
+
+# No test is measured against a clock, nor is how long its examples take to make.
+hypothesis.settings.register_profile(
+    "gateway", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("gateway")
+
+
+@pytest.fixture
+def rt(tmp_path: Path, new_database: NewDatabase) -> Iterator[Runtime]:
+    """A runtime on an empty, migrated database, on SQLite and on PostgreSQL in turn."""
+    made = build.runtime(tmp_path, new_database(build.migrated))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def light(tmp_path: Path) -> Iterator[Runtime]:
+    """A runtime on SQLite alone, for what does not depend on the database."""
+    made = build.runtime(tmp_path)
+    yield made
+    made.close()

@@ -1,0 +1,44 @@
+"""Books that make no sense, with everything that is wrong with them."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.flows.conftest import Shelf
+
+
+def test_unknown_words_are_refused(shelf: "Shelf") -> None:
+    shelf.refuses("words")
+
+
+def test_ways_must_lead_somewhere(shelf: "Shelf") -> None:
+    shelf.refuses("targets")
+
+
+def test_a_screen_holds_what_its_kind_needs(shelf: "Shelf") -> None:
+    shelf.refuses("kinds")
+
+
+def test_tables_speak_of_what_there_is(shelf: "Shelf") -> None:
+    shelf.refuses("tables")
+
+
+def test_every_path_must_end(shelf: "Shelf") -> None:
+    shelf.refuses("loops")
+
+
+@pytest.mark.parametrize(
+    ("role", "value", "problem"),
+    [
+        ("start: lang", "", "book: start is missing"),
+        ("home: home", "home: nowhere", "unknown screen for home: nowhere"),
+        ("wrong_key: wrong_key", "wrong_key: home", "unknown line for wrong_key: home"),
+        ("exit: leave", "exit: home", "book: exit needs an end, home"),
+        ("stuck: stuck", "stuck: leave", "book: stuck needs no end, leave"),
+        ("done: thanks", "done: thanks\n  best: home", "book: unknown key best"),
+    ],
+)
+def test_a_book_needs_every_role_and_no_other(role: str, value: str, problem: str, shelf: "Shelf") -> None:
+    shelf.change(f"  {role}\n", f"  {value}\n")
+    assert problem in [found.split(": ", 1)[1] for found in shelf.problems()]

@@ -1,0 +1,3 @@
+from gateway.app import from_environment
+
+app = from_environment()
