@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from gateway import flows
-from gateway.casework import act, caseworker, journal, referral, report, route
+from gateway.casework import act, journal, referral, report, route
 from gateway.casework.journal import Verb
 from gateway.db import Conflict
 from gateway.flows.definition import FRENCH
@@ -51,9 +51,11 @@ def perform(rt: Runtime, hop: Hop, turn: flows.Turn) -> Performed:
     today = rt.today()
     materials = [_material(hop, one.upto, one.kind) for one in turn.acts]
     marks = [rt.vault.mark(today, material) for material in materials]
-    with rt.db.read() as db:
-        done = act.find(db, marks)
-    if turn.ends or any(one is None for one in done):
+    done: list[act.Done | None] = [None]
+    if turn.acts[-1].upto < len(hop.inputs):  # this key press did nothing itself: most likely all is done
+        with rt.db.read() as db:
+            done = act.find(db, marks)
+    if turn.ends or None in done:
         done = _write(rt, hop, turn, today, materials, marks)
     filed = [
         (one, material)
@@ -80,10 +82,9 @@ def hasten(rt: Runtime, ended: Ended) -> None:
 def _write(
     rt: Runtime, hop: Hop, turn: flows.Turn, today: date, materials: Sequence[bytes], marks: Sequence[Marks]
 ) -> list[act.Done | None]:
-    codes = _Codes(rt, today)
-    for found, material in zip(turn.acts, materials, strict=True):
-        if found.kind == "file":
-            codes.token(material, 0)  # the slow hash, before anybody waits for this transaction
+    codes = _Codes(rt, today, {material: mark.day for material, mark in zip(materials, marks, strict=True)})
+    if turn.acts[-1].kind == "file" and turn.acts[-1].upto == len(hop.inputs):
+        codes.token(materials[-1], 0)  # the slow hash, before anybody waits for this transaction
     for attempt in range(TRIES):
         try:
             return _transaction(rt, hop, turn, today, materials, marks, codes)
@@ -124,16 +125,17 @@ def _transaction(
 class _Codes:
     """Codes and their tokens, each slow hash made once for a hop however often its transaction is tried."""
 
-    def __init__(self, rt: Runtime, today: date) -> None:
-        self._rt, self._today = rt, today
+    def __init__(self, rt: Runtime, today: date, days: Mapping[bytes, date]) -> None:
+        # The day of the act's own marks, by its material: a day begun since then would give another code.
+        self._rt, self._today, self._days = rt, today, days
         self._tokens: dict[tuple[bytes, int], bytes] = {}
 
     def token(self, material: bytes, attempt: int) -> bytes:
         key = material, attempt
         if key not in self._tokens:
             vault = self._rt.vault
-            day = vault.mark(self._today, material).day
-            self._tokens[key] = vault.code_token(vault.code(day, self._today, material, attempt))
+            code = vault.code(self._days[material], self._today, material, attempt)
+            self._tokens[key] = vault.code_token(code)
         return self._tokens[key]
 
 
@@ -189,15 +191,19 @@ def _add(stage: _Stage, one: flows.Act, filed: int | None, codes: _Codes, materi
         raise LookupError("the report of this dialogue is gone")
     report.add(db, filed, stage.today, rt.vault.seal(report.place(filed), _body(stage, one)))
     severity = min(found.severity, rt.book.severity(one.facts))
-    waiting = found.dispatch_at is not None
     urgent = severity == MOST_URGENT
+    # What turns out to be an emergency does not wait for the clock of whoever was told of something less.
+    turned = urgent and found.severity != MOST_URGENT and found.state is report.State.RECEIVED
+    waiting = found.dispatch_at is not None or turned
     report.reconsider(
         db, found, severity=severity, dispatch_at=(now if urgent else now + QUIET) if waiting else None
     )
     lane = rt.book.lane(one.facts)
     if lane not in (found.lane, rt.book.topics[found.topic].lane, *_stricter(found.lane)):
         referral.revoke(db, filed)
-        report.move(db, filed, lane, _plan(stage, lane, found.site_id, found.language), now)
+        left_out = referral.left_out(db, filed)
+        steps = _plan(stage, lane, found.site_id, found.language)
+        report.move(db, filed, lane, [step for step in steps if step.person not in left_out], now)
         stage.unit.nudge("dispatch", filed)
     elif waiting and urgent:
         stage.unit.nudge("dispatch", filed)
@@ -216,10 +222,8 @@ def _stricter(lane: str) -> tuple[str, ...]:
 
 
 def _plan(stage: _Stage, lane: str, site_id: int | None, language: str) -> list[route.Step]:
-    db = stage.unit.db
-    return route.plan(
-        lane=lane, site=site_id, language=language, people=caseworker.every(db), load=report.load(db)
-    )
+    directory = stage.rt.directory
+    return route.plan(lane=lane, site=site_id, language=language, people=directory.people, load=directory.load)
 
 
 def _body(stage: _Stage, one: flows.Act) -> bytes:

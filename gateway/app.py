@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from datetime import timedelta
 
 from flask import Flask
@@ -28,6 +29,7 @@ def create_app(rt: Runtime) -> Flask:
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_SECURE=rt.settings.public_url.startswith("https://"),
     )
+    app.url_map.merge_slashes = False  # a redirect would tell a stranger that something is at `/hooks/…`
     app.extensions["gateway"] = rt
     pages.register(app, rt)
     app.register_blueprint(hooks.hooks)
@@ -37,7 +39,10 @@ def create_app(rt: Runtime) -> Flask:
 
 def from_environment() -> Flask:
     """What the server loads: the application of this process, its threads started."""
-    process.die_with_parent()
+    server = multiprocessing.parent_process()
+    # Named, because a server that was killed while this worker still started would go unseen: such a worker would
+    # share the port with the next server for ever.
+    process.die_with_parent(server.pid if server else None)
     process.no_core_dumps()
     log.configure("web")
     rt = Runtime.build(Settings.read())

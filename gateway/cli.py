@@ -12,15 +12,15 @@ import threading
 from collections.abc import Sequence
 from datetime import timedelta
 
-from gateway import flows, log, migrations, process, vault
+from gateway import catalogues, flows, log, migrations, process, vault
 from gateway.casework import Refused, account, caseworker, installation
 from gateway.casework.caseworker import Entered, Role
+from gateway.db import Database, Unavailable
 from gateway.flows import draw, play
 from gateway.later.purge import purge
 from gateway.later.sweep import sweep
 from gateway.runtime import Runtime
 from gateway.settings import ROOT, Settings, SettingsError
-from gateway.text import Words
 
 ROUND = 0.5
 """Seconds between two rounds of the clock: how late an alert leaves when nothing else does it."""
@@ -35,6 +35,13 @@ def main(argv: Sequence[str]) -> int:
         code: int | None = arguments.run(arguments)
     except (SettingsError, flows.BadFlow, vault.KeysMissing, installation.OtherKind, Refused) as error:
         print(error.why % error.values if isinstance(error, Refused) else error, file=sys.stderr)
+        return 1
+    except Unavailable as error:  # its words quote a statement, or where the database is
+        print(
+            f"The database cannot be used ({type(error.orig).__name__}). Is DATABASE_URL right, does the database "
+            "run, and was `python3 -m gateway migrate` run on it?",
+            file=sys.stderr,
+        )
         return 1
     return code or 0
 
@@ -80,10 +87,15 @@ def _runtime(name: str) -> Runtime:
 
 
 def _web(arguments: argparse.Namespace) -> None:
+    os.chdir(ROOT)  # before anything is looked for: the server that follows looks from there
     settings = Settings.read()
     flows.load(settings.flows_dir, settings.locales_dir, charset=settings.ussd_charset)
     vault.Vault.open_directory(settings.keys_dir)
-    os.chdir(ROOT)
+    # Each worker asks this too; here it is answered in one line, there in a crash loop of the server.
+    db = Database(settings.database_url)
+    with db.begin() as session:
+        installation.declare(session, demo=settings.demo)
+    db.dispose()
     host = "127.0.0.1" if settings.demo else "0.0.0.0"
     # Without --respawn-failed-workers one killed worker ends the server. The access log stays off: it would hold
     # the secret address of a hook.
@@ -159,8 +171,6 @@ def _wait_for_signal() -> threading.Event:
 
 
 def _migrate(arguments: argparse.Namespace) -> None:
-    from gateway.db import Database
-
     db = Database(Settings.read().database_url)
     migrations.upgrade(db)
     print(f"The database is at migration {migrations.head()}.")
@@ -201,20 +211,23 @@ def _account(arguments: argparse.Namespace) -> None:
     print(f"Passphrase, shown this once: {passphrase}")
 
 
-def _simulator(arguments: argparse.Namespace) -> None:
+def _simulator(arguments: argparse.Namespace) -> int:
     from gateway.providers import simulator
 
     process.no_core_dumps()
     log.configure("simulator")
     settings = Settings.read()
     secret = settings.hook_secrets[0]
-    simulator.serve(arguments.port, f"http://127.0.0.1:{settings.port}/hooks/{secret}/africastalking/receipt")
+    try:
+        simulator.serve(arguments.port, f"http://127.0.0.1:{settings.port}/hooks/{secret}/africastalking/receipt")
+    except (OSError, OverflowError) as error:
+        print(f"Port {arguments.port} cannot be used: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _messages(arguments: argparse.Namespace) -> None:
-    for line in flows.update_catalogues(ROOT / "flows", ROOT / "locales"):
-        print(line)
-    for line in Words.update_catalogues(ROOT):
+    for line in catalogues.update():
         print(line)
 
 

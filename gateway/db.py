@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
 Unavailable = DBAPIError
@@ -71,22 +72,31 @@ class Database:
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """One writing transaction: committed and flushed to disk when the block ends, undone if it raises."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with _served(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One reading transaction, which never waits for a writer."""
-        with Session(self._reading) as session:
+        with _served(), Session(self._reading) as session:
             yield session
 
     def dispose(self) -> None:
         self.engine.dispose()
 
 
+@contextmanager
+def _served() -> Iterator[None]:
+    """A pool whose every connection is busy is a database that cannot serve; the library calls it otherwise."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise OperationalError(None, None, error) from None
+
+
 def _engine(url: str) -> Engine:
     if url.startswith("sqlite"):
-        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 5})
+        engine = create_engine(url, hide_parameters=True, pool_timeout=5, connect_args={"timeout": 5})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

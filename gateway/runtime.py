@@ -24,7 +24,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
 
 from gateway import flows, log
-from gateway.casework import site
+from gateway.casework import caseworker, report, site
 from gateway.db import Database, Unavailable
 from gateway.providers import Provider
 from gateway.providers.africastalking import AfricasTalking
@@ -111,7 +111,9 @@ class Runtime:
 
 
 class Directory:
-    """What a fold may know of the world, held in memory and renewed by a thread, never in a hop."""
+    """What a hop may know of the world, held in memory and renewed by a thread, never in a hop: the sites, and
+    for the plan of a report the people with how much each answers for. Whoever left meanwhile is passed over when
+    the report is dispatched."""
 
     EVERY = 5.0
     """Seconds between renewals: far less than the two minutes before a new site is shown."""
@@ -119,6 +121,8 @@ class Directory:
     def __init__(self, db: Database, now: Callable[[], datetime]) -> None:
         self._db, self._now = db, now
         self.known = flows.Known(sites=(), numbers={}, day=0)
+        self.people: tuple[caseworker.Person, ...] = ()
+        self.load: dict[int, int] = {}
         self._failures = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -135,7 +139,7 @@ class Directory:
             self._thread.join(timeout=5)
 
     def renew(self) -> None:
-        """Read the sites. When the store cannot be read twice running, callers at the start are told so."""
+        """Read all of it. When the store cannot be read twice running, callers at the start are told so."""
         now = self._now()
         try:
             with self._db.read() as db:
@@ -143,6 +147,7 @@ class Directory:
                     flows.Site(id=row.id, place=row.phone_place, code=row.code, name=row.name)
                     for row in site.offered(db, now)
                 )
+                self.people, self.load = tuple(caseworker.every(db)), report.load(db)
             self._failures = 0
         except Unavailable as error:
             self._failures += 1
@@ -207,7 +212,7 @@ class Nudger:
                 continue
             try:
                 self._enqueue(*nudge)
-            except redis.RedisError as error:
+            except Exception as error:  # a thread that dies would leave nudges to wait for ever
                 # One quarter of a second lost, then none for a second: a row that is due needs no nudge.
                 self._broken_until = time.monotonic() + 1.0
                 log.warn("nudge.lost", error=error, job=nudge[0])

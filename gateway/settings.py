@@ -119,7 +119,7 @@ class Settings:
             at_api_key=values["AT_API_KEY"],
             at_sender_id=values["AT_SENDER_ID"] or None,
             at_url=reader.address("AT_URL", values["AT_URL"]) or None,
-            ussd_codes=frozenset(code.strip() for code in values["USSD_CODES"].split(",") if code.strip()),
+            ussd_codes=reader.codes(values["USSD_CODES"]),
             ussd_charset=reader.one_of("USSD_CHARSET", values["USSD_CHARSET"], ("gsm7", "ascii")),
             local_zone=reader.zone(values["LOCAL_ZONE"]),
             demo=values["DEMO"] == "1",
@@ -147,6 +147,9 @@ class _Reader:
             except OSError as error:
                 self.problems.append(f"{setting.name}_FILE cannot be read: {error.strerror}")
                 return ""
+            except ValueError:  # the error would quote the secret
+                self.problems.append(f"{setting.name}_FILE is not a text file")
+                return ""
         if not value and setting.default is not None:
             return setting.default
         if not value and not setting.optional:
@@ -168,21 +171,34 @@ class _Reader:
         return value
 
     def port(self, value: str) -> int:
-        if value.isascii() and value.isdigit() and 0 < int(value) < 65536:
+        if re.fullmatch(r"[0-9]{1,5}", value) and 0 < int(value) < 65536:
             return int(value)
         self.problems.append("PORT must be a number from 1 to 65535")
         return 0
 
     def address(self, name: str, value: str) -> str:
-        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
+        try:
+            parts = urlsplit(value)
+            fits = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            fits = False
+        if value and not fits:
             self.problems.append(f"{name} must be an address such as https://example.org")
         return value.rstrip("/")
 
     def hook_secrets(self, value: str) -> tuple[str, ...]:
         secrets = tuple(part.strip() for part in value.split(",") if part.strip())
-        if any(not re.fullmatch(r"[A-Za-z0-9_-]{24,200}", secret) for secret in secrets):
+        if any(not re.fullmatch(r"[A-Za-z0-9_-]{24,200}", secret) for secret in secrets) or (
+            value and not secrets
+        ):
             self.problems.append("HOOK_SECRETS: each is 24 to 200 letters, digits, - and _")
         return secrets
+
+    def codes(self, value: str) -> frozenset[str]:
+        codes = frozenset(code.strip() for code in value.split(",") if code.strip())
+        if value and not codes:
+            self.problems.append("USSD_CODES holds no code: no call would be answered")
+        return codes
 
     def one_of(self, name: str, value: str, allowed: tuple[str, ...]) -> str:
         if value not in allowed:
@@ -192,6 +208,6 @@ class _Reader:
     def zone(self, value: str) -> ZoneInfo:
         try:
             return ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder of zones is no zone
             self.problems.append("LOCAL_ZONE is not the name of a time zone")
             return ZoneInfo("UTC")

@@ -130,6 +130,7 @@ def person(
         )
         account.save_login(unit.db, added, login)
         account.set_passphrase(unit.db, added, PASSPHRASE)
+    rt.directory.renew()
     return added
 
 

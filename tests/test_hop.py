@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from sqlalchemy import event, func, select, text
@@ -31,6 +32,10 @@ def press(rt: Runtime, *keys: str, session: str = "one", caller: str = "+2439900
     return hop.answer(rt, Hop("africastalking", session, caller, build.CODE, keys))
 
 
+def _take(rt: Runtime, keys: tuple[str, ...], session: str) -> hop.Screen:
+    return press(rt, *keys, session=session)
+
+
 def count(rt: Runtime, table: type[Report] | type[Addition] | type[ActRow]) -> int:
     with rt.db.read() as db:
         return db.scalar(select(func.count()).select_from(table)) or 0
@@ -43,7 +48,16 @@ def test_a_hop_without_an_act_runs_no_sql_and_no_redis_command(rt: Runtime) -> N
     event.listen(rt.db.engine, "begin", lambda connection: statements.append("begin"))
     rt.nudger.hand_over = lambda job, row: nudges.append(job)  # type: ignore[method-assign]
 
-    for keys in ((), ("1",), ("1", "1"), ("2", "2", "6", "0"), ("9", "9", "9"), ("2", "5", "1"), ("2", "99"), URGENT[:4]):
+    for keys in (
+        (),
+        ("1",),
+        ("1", "1"),
+        ("2", "2", "6", "0"),
+        ("9", "9", "9"),
+        ("2", "5", "1"),
+        ("2", "99"),
+        URGENT[:4],
+    ):
         press(rt, *keys)
 
     assert statements == []
@@ -51,8 +65,11 @@ def test_a_hop_without_an_act_runs_no_sql_and_no_redis_command(rt: Runtime) -> N
 
 
 def test_the_code_appears_only_once_the_report_is_on_disk_and_stays_the_same(rt: Runtime) -> None:
-    assert not any(any(letter.isdigit() for letter in press(rt, *URGENT[:at]).text.replace("1 ", "")[-14:])
-                   and "Votre code" in press(rt, *URGENT[:at]).text for at in range(5))
+    assert not any(
+        any(letter.isdigit() for letter in press(rt, *URGENT[:at]).text.replace("1 ", "")[-14:])
+        and "Votre code" in press(rt, *URGENT[:at]).text
+        for at in range(5)
+    )
     first = press(rt, *URGENT).text
     assert count(rt, Report) == 1
     assert [press(rt, *URGENT).text for _ in range(5)] == [first] * 5
@@ -115,8 +132,9 @@ def test_shuffled_concurrent_repeated_hops_on_both_sides_of_midnight_make_one_re
         hops = [WITH_DETAILS[:at] for at in range(len(WITH_DETAILS) + 1) for _ in range(chance.randint(1, 5))]
         chance.shuffle(hops)
         sides = [chance.choice((early, late)) for _ in hops]
+        take = partial(_take, session=session)
         with ThreadPoolExecutor(8) as pool:
-            screens = list(pool.map(lambda job: press(job[0], *job[1], session=session), zip(sides, hops, strict=True)))
+            screens = list(pool.map(take, sides, hops))
         shown: dict[tuple[str, ...], set[str]] = {}
         for keys, screen in zip(hops, screens, strict=True):
             shown.setdefault(keys, set()).add(screen.text)

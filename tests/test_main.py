@@ -76,9 +76,7 @@ def test_what_is_not_understood_is_shown_with_the_commands_and_installs_nothing(
     assert "Setting up" not in done.stderr
 
 
-def test_the_stamp_changes_with_every_thing_it_was_made_from(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_stamp_changes_with_every_thing_it_was_made_from(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     venv = place / ".venv"
     seen = {first.stamp(venv, "run"), first.stamp(venv, "test"), first.stamp(place / "elsewhere", "run")}
     (place / "requirements.txt").write_text("flask==2\n", encoding="utf-8")
@@ -142,17 +140,13 @@ def test_an_interpreter_that_has_everything_is_used_as_it_is(place: Path) -> Non
     assert not (place / ".venv").exists()
 
 
-def test_an_interpreter_that_lacks_something_is_not_used(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interpreter_that_lacks_something_is_not_used(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(first.NEEDS, "test", ("no_such_package",))
     assert first.usable("run")
     assert not first.usable("test")
 
 
-def test_our_own_environment_is_used_only_with_its_stamp(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_our_own_environment_is_used_only_with_its_stamp(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     venv = made(place, "run")
     monkeypatch.setattr(sys, "prefix", str(venv))
     assert first.usable("run")

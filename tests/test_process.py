@@ -35,9 +35,7 @@ def test_a_child_ends_with_its_parent_and_its_pipe_closes() -> None:
 
 
 def test_a_child_whose_parent_has_gone_already_ends_at_once() -> None:
-    done = _python(
-        "from gateway.process import die_with_parent; die_with_parent(1 << 30); print('still here')"
-    )
+    done = _python("from gateway.process import die_with_parent; die_with_parent(1 << 30); print('still here')")
     assert done.returncode == -9
     assert done.stdout == ""
 

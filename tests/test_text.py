@@ -233,7 +233,7 @@ def test_an_unsound_catalogue_is_refused_with_its_line(
 )
 def test_a_broken_catalogue_is_refused_with_its_name(tmp_path: Path, text: str | bytes) -> None:
     path = written(tmp_path, text)
-    with pytest.raises(ValueError, match="phone.po"):
+    with pytest.raises(ValueError, match=r"phone\.po"):
         read_catalogue(path)
 
 

@@ -10,8 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import cast
 
-from sqlalchemy import BigInteger, Date, Index, LargeBinary, SmallInteger, String, delete, select, update
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -44,32 +57,38 @@ class Done:
     attempt: int
 
 
-_DONE = (ActRow.day, ActRow.report_id, ActRow.attempt)
+# The statements of the hop that files are built once: building them costs more than running them.
+_ACT = cast(Table, ActRow.__table__)
+_DONE = (_ACT.c.day, _ACT.c.report_id, _ACT.c.attempt)
+_FIND = select(_ACT.c.mark, *_DONE).where(_ACT.c.mark.in_(bindparam("marks", expanding=True)))
+_FILL = update(_ACT).where(_ACT.c.mark.in_(bindparam("marks", expanding=True)))
+_CLAIM = {
+    "postgresql": postgresql.insert(_ACT).on_conflict_do_nothing().returning(_ACT.c.mark),
+    "sqlite": sqlite.insert(_ACT).on_conflict_do_nothing().returning(_ACT.c.mark),
+}
 
 
 def find(db: Session, marks: Sequence[Marks]) -> list[Done | None]:
     """What is known of each act, in the order asked."""
     wanted = [mark for pair in marks for mark in (pair.now, pair.before)]
-    rows = {
-        row[0]: Done(*row[1:]) for row in db.execute(select(ActRow.mark, *_DONE).where(ActRow.mark.in_(wanted)))
-    }
+    rows = {row[0]: Done(*row[1:]) for row in db.execute(_FIND, {"marks": wanted})}
     return [rows.get(pair.now) or rows.get(pair.before) for pair in marks]
 
 
 def begin(db: Session, marks: Marks, kind: str, dialogue: Marks) -> Done | None:
     """Claim an act for this transaction, or say what a twin has done. Waits for a twin that is at it."""
-    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    rows = [
-        {"mark": mark, "dialogue": of, "day": marks.day, "kind": kind, "attempt": 0}
-        for mark, of in ((marks.now, dialogue.now), (marks.before, dialogue.before))
-    ]
-    # RETURNING tells which rows are new; a driver's row count does not.
-    new = db.execute(insert(ActRow).on_conflict_do_nothing().returning(ActRow.mark), rows).scalars().all()
+    claim = _CLAIM[db.get_bind().dialect.name]
+    new: list[bytes] = []
+    for mark, of in ((marks.now, dialogue.now), (marks.before, dialogue.before)):
+        row = {"mark": mark, "dialogue": of, "day": marks.day, "kind": kind, "report_id": None, "attempt": 0}
+        # RETURNING tells whether a row is new; a driver's row count does not.
+        new.extend(db.execute(claim, row).scalars())
     if len(new) == 2:
         return None
-    done = find(db, [marks])[0] if not new else _other(db, marks, new[0])
-    if done is not None and new:  # a twin of the other side of midnight: its row is known under this mark too
-        _fill(db, list(new), done)
+    old = [mark for mark in (marks.now, marks.before) if mark not in new]
+    done = next(Done(*row[1:]) for row in db.execute(_FIND, {"marks": old[:1]}))
+    if new:  # a twin of the other side of midnight: what it did is known under this mark too
+        _fill(db, new, done)
     return done
 
 
@@ -81,7 +100,7 @@ def finish(db: Session, marks: Marks, *, report: int, attempt: int) -> None:
 def reports_of(db: Session, dialogue: Marks) -> list[int]:
     """The reports that a dialogue filed or added to, within the last two days."""
     where = ActRow.dialogue.in_([dialogue.now, dialogue.before]) & ActRow.report_id.is_not(None)
-    return list(db.scalars(select(ActRow.report_id.distinct()).where(where)))
+    return list(db.scalars(select(ActRow.report_id).where(where).distinct()))
 
 
 def forget(db: Session, today: date) -> int:
@@ -90,15 +109,8 @@ def forget(db: Session, today: date) -> int:
     return len(gone.scalars().all())
 
 
-def _other(db: Session, marks: Marks, new: bytes) -> Done | None:
-    other = marks.before if new == marks.now else marks.now
-    row = db.execute(select(*_DONE).where(ActRow.mark == other)).one_or_none()
-    return Done(*row) if row else None
-
-
 def _fill(db: Session, marks: list[bytes], done: Done) -> None:
     db.execute(
-        update(ActRow)
-        .where(ActRow.mark.in_(marks))
-        .values(day=done.day, report_id=done.report_id, attempt=done.attempt)
+        _FILL,
+        {"marks": marks, "day": done.day, "report_id": done.report_id, "attempt": done.attempt},
     )

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sqlalchemy import JSON, LargeBinary, String, func, insert, select, update
+from sqlalchemy import JSON, LargeBinary, String, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework.refused import Refused
@@ -171,8 +171,9 @@ def _save_number(db: Session, vault: Vault, person: int, entered: Entered) -> No
 
 
 def _count_active(db: Session, role: Role) -> int:
+    """Locked, so that of two who leave at the same time the second sees that the first has left."""
     where = (CaseWorker.role == role.value) & CaseWorker.active
-    return db.scalar(select(func.count()).select_from(CaseWorker).where(where)) or 0
+    return len(db.scalars(select(CaseWorker.id).where(where).order_by(CaseWorker.id).with_for_update()).all())
 
 
 def _bare(typed: str) -> str:

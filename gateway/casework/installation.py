@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import String, insert, inspect, select, update
+from sqlalchemy import String, inspect, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework.caseworker import CaseWorker, Role
@@ -45,10 +46,11 @@ def kind(db: Session) -> bool | None:
 
 def declare(db: Session, *, demo: bool) -> None:
     """Say what an unmarked database is; raises OtherKind when it is already the other."""
+    # Processes start together: whoever comes second finds what the first has said.
+    write = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    db.execute(write(Installation).values(id=1, demo=demo).on_conflict_do_nothing())
     known = kind(db)
-    if known is None:
-        db.execute(insert(Installation).values(id=1, demo=demo))
-    elif known != demo:
+    if known != demo:
         raise OtherKind(
             "this database holds a demonstration: it cannot serve real callers"
             if known

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import cast
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, insert, select
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Table, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework.caseworker import CaseWorker
@@ -50,6 +51,9 @@ class Entry(Base):
     subject_id: Mapped[int | None]
 
 
+_WRITE = insert(cast(Table, Entry.__table__))
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One step of a report's story, for a page."""
@@ -71,15 +75,9 @@ def write(
 ) -> None:
     """Append one line. `subject` is the case worker, or the site, that the verb is about. Times are whole minutes:
     nobody needs a second, and seconds would match a call."""
-    db.execute(
-        insert(Entry).values(
-            at=now.replace(second=0, microsecond=0),
-            actor_id=actor,
-            verb=verb.value,
-            report_id=report,
-            subject_id=subject,
-        )
-    )
+    at = now.replace(second=0, microsecond=0)
+    row = {"at": at, "actor_id": actor, "verb": verb.value, "report_id": report, "subject_id": subject}
+    db.execute(_WRITE, row)
 
 
 def of_report(db: Session, report: int) -> list[Line]:

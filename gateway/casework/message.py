@@ -17,6 +17,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -29,7 +30,9 @@ from gateway.casework import journal
 from gateway.casework.caseworker import CaseWorker
 from gateway.casework.journal import Verb
 from gateway.casework.referral import Referral
-from gateway.casework.report import Report
+from gateway.casework.referral import State as ReferralState
+from gateway.casework.report import PlanEntry, Report
+from gateway.casework.report import State as ReportState
 from gateway.db import Base, UtcTime
 
 LEASE = timedelta(seconds=30)
@@ -75,7 +78,7 @@ class Message(Base):
     leased_until: Mapped[datetime | None] = mapped_column(UtcTime)
     attempt: Mapped[int] = mapped_column(SmallInteger)
     failure: Mapped[str | None] = mapped_column(String(20))
-    provider_id: Mapped[str | None] = mapped_column(String(80), unique=True)
+    provider_id: Mapped[str | None] = mapped_column(String(128), unique=True)
 
 
 class EarlyReceipt(Base):
@@ -83,7 +86,7 @@ class EarlyReceipt(Base):
 
     __tablename__ = "early_receipt"
 
-    provider_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    provider_id: Mapped[str] = mapped_column(String(128), primary_key=True)
     state: Mapped[str] = mapped_column(String(10))
     at: Mapped[datetime] = mapped_column(UtcTime)
 
@@ -119,7 +122,10 @@ def queue(db: Session, referral: int, kind: Kind, now: datetime) -> int:
 
 
 def claim(db: Session, now: datetime, limit: int) -> list[Due]:
-    """Lease up to `limit` due messages, longest due first; no other process gets them meanwhile."""
+    """Lease up to `limit` due messages, longest due first; no other process gets them meanwhile. What nobody waits
+    for any more is not sent."""
+    withdrawn = {"state": State.FAILED.value, "leased_until": None, "failure": "withdrawn"}
+    db.execute(update(Message).where(*_claimable(now), ~_wanted()).values(withdrawn))
     due = db.execute(
         select(Message.id, Message.state)
         .where(*_claimable(now))
@@ -158,26 +164,37 @@ def is_due(db: Session, now: datetime) -> bool:
     return db.scalar(select(select(Message.id).where(*_claimable(now)).exists())) or False
 
 
-def sent(db: Session, message: int, provider_id: str | None, now: datetime) -> None:
-    """The provider has taken the message over; a delivery report that was quicker counts at once."""
-    early = db.get(EarlyReceipt, provider_id) if provider_id else None
-    # A late answer about a message that a colleague sent again must not undo what is known of it.
+def sent(db: Session, message: int, provider_id: str, now: datetime) -> int | None:
+    """The provider has taken the message over; a delivery report that was quicker counts at once. Returns the
+    referral of a message that failed by such a report."""
+    _one_at_a_time(db, provider_id)
+    # An id given twice is the provider's mistake: the message has gone all the same, and must not be sent again.
+    known = db.scalar(select(Message.id).where(Message.provider_id == provider_id, Message.id != message))
+    early = db.get(EarlyReceipt, provider_id)
     db.execute(
         update(Message)
-        .where(Message.id == message, Message.state.in_([State.QUEUED.value, State.UNKNOWN.value]))
-        .values(state=State.SENT.value, leased_until=None, provider_id=provider_id, failure=None)
+        .where(Message.id == message, _UNSENT)
+        .values(
+            state=State.SENT.value,
+            leased_until=None,
+            provider_id=None if known else provider_id,
+            failure=None,
+        )
     )
     _write_journal(db, message, Verb.SENT, now)
-    if early is not None:
-        db.delete(early)
-        _settle(db, message, State(early.state), now)
+    if early is None:
+        return None
+    db.delete(early)
+    return _settle(db, message, State(early.state), now)
 
 
 def put_off(db: Session, due: Due, failure: str, now: datetime) -> None:
     """It did not leave: try again later."""
     wait = RETRY_AFTER[min(due.attempt, len(RETRY_AFTER)) - 1]
     db.execute(
-        update(Message).where(Message.id == due.id).values(due_at=now + wait, leased_until=None, failure=failure)
+        update(Message)
+        .where(Message.id == due.id, _UNSENT)
+        .values(due_at=now + wait, leased_until=None, failure=failure)
     )
 
 
@@ -188,7 +205,7 @@ def may_have_gone(db: Session, due: Due, now: datetime) -> int | None:
         return fail(db, due.id, "unknown", now)
     db.execute(
         update(Message)
-        .where(Message.id == due.id)
+        .where(Message.id == due.id, _UNSENT)
         .values(state=State.UNKNOWN.value, due_at=now + UNKNOWN_WAIT, leased_until=None, failure="unknown")
     )
     return None
@@ -198,7 +215,7 @@ def fail(db: Session, message: int, failure: str, now: datetime) -> int | None:
     """It will not arrive. Returns its referral, which must not wait for its clock."""
     failed = db.execute(
         update(Message)
-        .where(Message.id == message, Message.state != State.DELIVERED.value)
+        .where(Message.id == message, _UNSENT)
         .values(state=State.FAILED.value, leased_until=None, failure=failure)
         .returning(Message.referral_id)
     ).scalar_one_or_none()
@@ -210,6 +227,7 @@ def fail(db: Session, message: int, failure: str, now: datetime) -> int | None:
 def receive(db: Session, provider_id: str, state: State, now: datetime) -> int | None:
     """Take a delivery report, in whatever order and however often it comes; final states stay. Returns the
     referral of a message that failed by this."""
+    _one_at_a_time(db, provider_id)
     message = db.scalar(select(Message.id).where(Message.provider_id == provider_id))
     if message is not None:
         return _settle(db, message, state, now)
@@ -227,9 +245,38 @@ def forget_early(db: Session, before: datetime) -> int:
     return len(gone.scalars().all())
 
 
+# A late answer about a message that a colleague sent again must not undo what is known of it.
+_UNSENT = Message.state.in_([State.QUEUED.value, State.UNKNOWN.value])
+
+
+def _one_at_a_time(db: Session, provider_id: str) -> None:
+    """A delivery report may come while we write down whose it is: one of the two must see the other."""
+    if db.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
+        db.execute(select(func.pg_advisory_xact_lock(func.hashtext(provider_id))))
+
+
+def _wanted() -> ColumnElement[bool]:
+    """Whether a message still says something true to somebody who may know it: they may read the report, and it
+    is still theirs to take."""
+    theirs_to_take = or_(
+        Referral.state == ReferralState.PENDING.value,
+        (Referral.state == ReferralState.EXPIRED.value) & (Report.state == ReportState.RECEIVED.value),
+    )
+    reads = (PlanEntry.report_id == Report.id) & (PlanEntry.caseworker_id == CaseWorker.id) & PlanEntry.opened
+    return (
+        select(Referral.id)
+        .join(Report, Report.id == Referral.report_id)
+        .join(CaseWorker, CaseWorker.id == Referral.caseworker_id)
+        .join(PlanEntry, reads)
+        .where(Referral.id == Message.referral_id, theirs_to_take, CaseWorker.active)
+        .correlate(Message)
+        .exists()
+    )
+
+
 def _claimable(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
-        Message.state.in_([State.QUEUED.value, State.UNKNOWN.value]),
+        _UNSENT,
         Message.due_at <= now,
         or_(Message.leased_until.is_(None), Message.leased_until <= now),
     )

@@ -83,18 +83,15 @@ def revoke(db: Session, report_id: int) -> None:
 
 def accept(db: Session, found: report.Coarse, person: int, first_step_due: datetime, now: datetime) -> bool:
     """`person` answers for the report from now on. Asking twice changes nothing and returns False. Raises Refused
-    when somebody else has it, or it is closed."""
+    when somebody else has it and has not handed it on, or it is closed."""
     if found.state is report.State.CLOSED:
         raise Refused("", "This report is closed already.")
     if found.responsible_id == person:
         return False
-    if found.state is report.State.ACCEPTED:
+    pending = (Referral.report_id == found.id) & (Referral.state == State.PENDING.value)
+    if found.state is report.State.ACCEPTED and db.scalar(select(Referral.id).where(pending).limit(1)) is None:
         raise Refused("", "Somebody else has taken this report.")
-    mine = (
-        (Referral.report_id == found.id)
-        & (Referral.caseworker_id == person)
-        & (Referral.state == State.PENDING.value)
-    )
+    mine = pending & (Referral.caseworker_id == person)
     db.execute(update(Referral).where(mine).values(state=State.ACCEPTED.value))
     revoke(db, found.id)
     report.take(db, found.id, person, first_step_due)
@@ -114,9 +111,12 @@ def hand_on(db: Session, found: report.Coarse, person: int, reason: HandOnReason
         & (Referral.caseworker_id == person)
         & Referral.state.in_([State.PENDING.value, State.ACCEPTED.value])
     )
-    db.execute(update(Referral).where(mine).values(state=State.HANDED_ON.value, reason=reason.value))
+    passed_on = {"state": State.HANDED_ON.value, "reason": reason.value}
+    if not db.scalars(update(Referral).where(mine).values(passed_on).returning(Referral.id)).all():
+        # Whoever reads it without having been asked, a supervisor, has now been asked too.
+        db.execute(insert(Referral).values(report_id=found.id, caseworker_id=person, due_at=now, **passed_on))
     if reason is HandOnReason.KNOWS_SOMEBODY:
-        report.hide_from(db, found.id, person)
+        report.leave_out(db, found.id, person)
     journal.write(db, now, Verb.HANDED_ON, actor=person, report=found.id)
 
 
@@ -139,6 +139,18 @@ def fall_due(db: Session, referral: int, now: datetime) -> None:
     """The clock of a pending referral runs out now: its message cannot arrive."""
     pending = (Referral.id == referral) & (Referral.state == State.PENDING.value)
     db.execute(update(Referral).where(pending, Referral.due_at > now).values(due_at=now))
+
+
+def left_out(db: Session, report_id: int) -> set[int]:
+    """Who said that they know somebody in a report: no later plan of it may hold them."""
+    knows = (Referral.report_id == report_id) & (Referral.reason == HandOnReason.KNOWS_SOMEBODY.value)
+    return set(db.scalars(select(Referral.caseworker_id).where(knows)))
+
+
+def is_offered(db: Session, report_id: int) -> bool:
+    """Whether somebody is being asked for a report now: for the first time, or because it was handed on."""
+    pending = (Referral.report_id == report_id) & (Referral.state == State.PENDING.value)
+    return db.scalar(select(select(Referral.id).where(pending).exists())) or False
 
 
 def report_of(db: Session, referral: int) -> int | None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import cast
 
 from sqlalchemy import (
     BigInteger,
@@ -19,6 +20,8 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     String,
+    Table,
+    bindparam,
     delete,
     func,
     insert,
@@ -68,10 +71,8 @@ class Report(Base):
             sqlite_where=text("state <> 'closed'"),
             postgresql_where=text("state <> 'closed'"),
         ),
-        Index("ix_report_urgency", "state", "severity", "due_at", "id"),
-        Index("ix_report_closed", "state", "due_at", "id"),
         Index("ix_report_dispatch", "dispatch_at"),
-        Index("ix_report_responsible", "responsible_id", "state"),
+        Index("ix_report_responsible", "responsible_id", "state", "severity", "due_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -105,16 +106,26 @@ class Addition(Base):
 
 
 class PlanEntry(Base):
-    """One person who may act on a report, and whether they may see it yet."""
+    """One person who may act on a report, and whether they may see it yet.
+
+    `state`, `severity` and `due_at` are the report's own, written with it: so that the list of one person is one
+    range of one index, among however many reports of others.
+    """
 
     __tablename__ = "plan"
-    __table_args__ = (Index("ix_plan_caseworker_id", "caseworker_id", "opened"),)
+    __table_args__ = (
+        Index("ix_plan_urgency", "caseworker_id", "opened", "state", "severity", "due_at", "report_id"),
+        Index("ix_plan_closed", "caseworker_id", "opened", "state", "due_at", "report_id"),
+    )
 
     report_id: Mapped[int] = mapped_column(ForeignKey("report.id"), primary_key=True)
     caseworker_id: Mapped[int] = mapped_column(ForeignKey("caseworker.id"), primary_key=True)
     rank: Mapped[int] = mapped_column(SmallInteger)
     reason: Mapped[str] = mapped_column(String(12))
     opened: Mapped[bool]
+    state: Mapped[str] = mapped_column(String(10))
+    severity: Mapped[str] = mapped_column(String(2))
+    due_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,33 +178,44 @@ _COARSE = (
 )
 
 
+# The statements of the hop that files are built once, on tables and not on classes: the ORM costs that hop more
+# than all else it does.
+_REPORT = cast(Table, Report.__table__)
+_FILE = insert(_REPORT)
+_ADD = insert(cast(Table, Addition.__table__))
+_PLAN = insert(cast(Table, PlanEntry.__table__))
+_TAKEN = select(
+    select(_REPORT.c.id)
+    .where(_REPORT.c.reference == bindparam("reference"), _REPORT.c.state != State.CLOSED.value)
+    .exists(),
+    select(_REPORT.c.id).where(_REPORT.c.code_token == bindparam("code_token")).exists(),
+)
+
+
 def file(db: Session, filing: Filing, steps: Iterable[Step]) -> None:
     """Write a report and its plan. Raises db.Conflict when reference or code are taken after all."""
-    db.execute(
-        insert(Report).values(
-            id=filing.id,
-            reference=filing.reference,
-            code_token=filing.code_token,
-            topic=filing.topic,
-            severity=filing.severity,
-            lane=filing.lane,
-            site_id=filing.site_id,
-            language=filing.language,
-            day=filing.day,
-            body_sealed=filing.body_sealed,
-            state=State.RECEIVED.value,
-            dispatch_at=filing.dispatch_at,
-            due_at=filing.due_at,
-        )
-    )
-    _write_plan(db, filing.id, steps)
+    row = {
+        "id": filing.id,
+        "reference": filing.reference,
+        "code_token": filing.code_token,
+        "topic": filing.topic,
+        "severity": filing.severity,
+        "lane": filing.lane,
+        "site_id": filing.site_id,
+        "language": filing.language,
+        "day": filing.day,
+        "body_sealed": filing.body_sealed,
+        "state": State.RECEIVED.value,
+        "dispatch_at": filing.dispatch_at,
+        "due_at": filing.due_at,
+    }
+    db.execute(_FILE, row)
+    _write_plan(db, filing.id, steps, _Standing(State.RECEIVED.value, filing.severity, filing.due_at))
 
 
 def is_taken(db: Session, *, reference: str, code_token: bytes) -> tuple[bool, bool]:
     """Whether an open report has this reference, and whether any has this code."""
-    used = select(Report.id).where(Report.reference == reference, Report.state != State.CLOSED.value).exists()
-    coded = select(Report.id).where(Report.code_token == code_token).exists()
-    row = db.execute(select(used, coded)).one()
+    row = db.execute(_TAKEN, {"reference": reference, "code_token": code_token}).one()
     return bool(row[0]), bool(row[1])
 
 
@@ -205,16 +227,15 @@ def lock(db: Session, report: int) -> Coarse | None:
 
 def add(db: Session, report: int, day: date, body_sealed: bytes, *, author: int | None = None) -> None:
     """Add a sealed answer of the reporter, or a note of a case worker."""
-    db.execute(insert(Addition).values(report_id=report, author_id=author, day=day, body_sealed=body_sealed))
+    db.execute(_ADD, {"report_id": report, "author_id": author, "day": day, "body_sealed": body_sealed})
 
 
 def reconsider(db: Session, report: Coarse, *, severity: str, dispatch_at: datetime | None) -> None:
     """What an addition changes: the worst severity counts, and a dispatch still due waits for `dispatch_at`."""
-    db.execute(
-        update(Report)
-        .where(Report.id == report.id)
-        .values(severity=min(report.severity, severity), dispatch_at=dispatch_at)
-    )
+    worst = min(report.severity, severity)
+    db.execute(update(Report).where(Report.id == report.id).values(severity=worst, dispatch_at=dispatch_at))
+    if worst != report.severity:
+        _tell_plan(db, report.id)
 
 
 def move(db: Session, report: int, lane: str, steps: Iterable[Step], now: datetime) -> None:
@@ -223,16 +244,18 @@ def move(db: Session, report: int, lane: str, steps: Iterable[Step], now: dateti
     db.execute(
         update(Report)
         .where(Report.id == report)
-        .values(lane=lane, state=State.RECEIVED.value, responsible_id=None, dispatch_at=now)
+        .values(lane=lane, state=State.RECEIVED.value, responsible_id=None, outcome=None, dispatch_at=now)
     )
-    _write_plan(db, report, steps)
+    _write_plan(db, report, steps, _standing(db, report))
     journal.write(db, now, Verb.MOVED, report=report)
 
 
 def extend_plan(db: Session, report: int, steps: Iterable[Step]) -> None:
     """Put people behind those of a plan that has run dry because they left."""
-    present = set(db.scalars(select(PlanEntry.caseworker_id).where(PlanEntry.report_id == report)))
-    _write_plan(db, report, [step for step in steps if step.person not in present], len(present))
+    here = select(PlanEntry.caseworker_id, PlanEntry.rank).where(PlanEntry.report_id == report)
+    present = {row[0]: row[1] for row in db.execute(here)}
+    fresh = [step for step in steps if step.person not in present]
+    _write_plan(db, report, fresh, _standing(db, report), max(present.values(), default=-1) + 1)
 
 
 def hasten(db: Session, reports: Collection[int], now: datetime) -> list[int]:
@@ -279,13 +302,9 @@ def show_to(db: Session, report: int, person: int) -> None:
     )
 
 
-def hide_from(db: Session, report: int, person: int) -> None:
-    """This person may not read the report any more."""
-    db.execute(
-        update(PlanEntry)
-        .where(PlanEntry.report_id == report, PlanEntry.caseworker_id == person)
-        .values(opened=False)
-    )
+def leave_out(db: Session, report: int, person: int) -> None:
+    """This person may not read the report any more, and nobody can bring it to them."""
+    db.execute(delete(PlanEntry).where(PlanEntry.report_id == report, PlanEntry.caseworker_id == person))
 
 
 def is_open_to(db: Session, report: int, person: int) -> bool:
@@ -301,11 +320,13 @@ def take(db: Session, report: int, person: int, due_at: datetime) -> None:
         .where(Report.id == report)
         .values(state=State.ACCEPTED.value, responsible_id=person, due_at=due_at, dispatch_at=None)
     )
+    _tell_plan(db, report)
 
 
 def set_clock(db: Session, report: int, due_at: datetime) -> None:
     """The next moment by which somebody must have done something."""
     db.execute(update(Report).where(Report.id == report).values(due_at=due_at))
+    _tell_plan(db, report)
 
 
 def close(db: Session, report: Coarse, person: int, outcome: Outcome, now: datetime) -> None:
@@ -319,6 +340,7 @@ def close(db: Session, report: Coarse, person: int, outcome: Outcome, now: datet
         .where(Report.id == report.id)
         .values(state=State.CLOSED.value, outcome=outcome.value, due_at=now, dispatch_at=None)
     )
+    _tell_plan(db, report.id)
     journal.write(db, now, Verb.CLOSED, actor=person, report=report.id)
 
 
@@ -327,7 +349,27 @@ def place(report: int) -> str:
     return f"report/{report}"
 
 
-def _write_plan(db: Session, report: int, steps: Iterable[Step], behind: int = 0) -> None:
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What the entries of a plan repeat of their report."""
+
+    state: str
+    severity: str
+    due_at: datetime
+
+
+def _standing(db: Session, report: int) -> _Standing:
+    row = db.execute(select(Report.state, Report.severity, Report.due_at).where(Report.id == report)).one()
+    return _Standing(*row)
+
+
+def _tell_plan(db: Session, report: int) -> None:
+    now = _standing(db, report)
+    values = {"state": now.state, "severity": now.severity, "due_at": now.due_at}
+    db.execute(update(PlanEntry).where(PlanEntry.report_id == report).values(values))
+
+
+def _write_plan(db: Session, report: int, steps: Iterable[Step], standing: _Standing, behind: int = 0) -> None:
     rows = [
         {
             "report_id": report,
@@ -335,8 +377,11 @@ def _write_plan(db: Session, report: int, steps: Iterable[Step], behind: int = 0
             "rank": behind + rank,
             "reason": step.reason.value,
             "opened": step.opened,
+            "state": standing.state,
+            "severity": standing.severity,
+            "due_at": standing.due_at,
         }
         for rank, step in enumerate(steps)
     ]
     if rows:
-        db.execute(insert(PlanEntry), rows)
+        db.execute(_PLAN, rows)

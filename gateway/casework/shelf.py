@@ -12,8 +12,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, FromClause, bindparam, func, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gateway.casework.caseworker import CaseWorker
 from gateway.casework.report import Addition, Outcome, PlanEntry, Report, State
@@ -93,23 +93,24 @@ def page(
 ) -> tuple[list[Row], Position | None]:
     """A page of what `reader` may see, most urgent first (closed ones: last closed first), and where the next
     page begins, if there is one."""
+    listed = _listed(reader, shelf, topics)
     query = (
         select(*_ROW)
+        .select_from(listed.source)
         .join(Site, Site.id == Report.site_id, isouter=True)
         .join(CaseWorker, CaseWorker.id == Report.responsible_id, isouter=True)
-        .where(*_visible(reader, shelf, topics))
+        .where(*listed.conditions)
     )
-    severity, due_at, report = _bound(after)
+    severity, due_at, last_id = _bound(after)
     if shelf is Shelf.CLOSED:
-        query = query.order_by(Report.due_at.desc(), Report.id.desc())
+        query = query.order_by(listed.due_at.desc(), listed.id.desc())
         if after:
-            query = query.where(tuple_(Report.due_at, Report.id) < tuple_(due_at, report))
+            query = query.where(tuple_(listed.due_at, listed.id) < tuple_(due_at, last_id))
     else:
-        query = query.order_by(Report.severity, Report.due_at, Report.id)
+        query = query.order_by(listed.severity, listed.due_at, listed.id)
         if after:
-            query = query.where(
-                tuple_(Report.severity, Report.due_at, Report.id) > tuple_(severity, due_at, report)
-            )
+            bound = tuple_(severity, due_at, last_id)
+            query = query.where(tuple_(listed.severity, listed.due_at, listed.id) > bound)
     rows = [_row(row) for row in db.execute(query.limit(size + 1))]
     last = rows[size - 1] if len(rows) > size else None
     return rows[:size], (last.severity, last.due_at, last.id) if last else None
@@ -117,7 +118,8 @@ def page(
 
 def count(db: Session, reader: int, shelf: Shelf, *, at_most: int = 100) -> int:
     """How many reports are on a shelf; counting stops at `at_most`."""
-    some = select(Report.id).where(*_visible(reader, shelf, ())).limit(at_most).subquery()
+    listed = _listed(reader, shelf, ())
+    some = select(listed.id).select_from(listed.source).where(*listed.conditions).limit(at_most).subquery()
     return db.scalar(select(func.count()).select_from(some)) or 0
 
 
@@ -151,14 +153,29 @@ def _row(row: Any) -> Row:
     return Row(report, reference, topic, severity, site, language, day, State(state), due_at, responsible)
 
 
-def _visible(reader: int, shelf: Shelf, topics: Collection[str]) -> list[ColumnElement[bool]]:
-    planned = (PlanEntry.report_id == Report.id) & (PlanEntry.caseworker_id == reader) & PlanEntry.opened
-    conditions = [Report.state == _STATES[shelf].value, select(PlanEntry.report_id).where(planned).exists()]
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """How a shelf is read: its source begins with the table whose index holds it in order."""
+
+    source: FromClause
+    conditions: list[ColumnElement[bool]]
+    severity: InstrumentedAttribute[str]
+    due_at: InstrumentedAttribute[datetime]
+    id: InstrumentedAttribute[int]
+
+
+def _listed(reader: int, shelf: Shelf, topics: Collection[str]) -> _Listed:
+    report, plan = Report.__table__, PlanEntry.__table__
+    mine = (PlanEntry.caseworker_id == reader) & PlanEntry.opened.is_(True)
+    state = _STATES[shelf].value
+    about = [Report.topic.in_(sorted(topics))] if topics else []
     if shelf is Shelf.MINE:
-        conditions.append(Report.responsible_id == reader)
-    if topics:
-        conditions.append(Report.topic.in_(sorted(topics)))
-    return conditions
+        visible = select(PlanEntry.report_id).where(PlanEntry.report_id == Report.id, mine).exists()
+        conditions = [Report.responsible_id == reader, Report.state == state, visible, *about]
+        return _Listed(report, conditions, Report.severity, Report.due_at, Report.id)
+    source = plan.join(report, PlanEntry.report_id == Report.id)
+    conditions = [mine, PlanEntry.state == state, *about]
+    return _Listed(source, conditions, PlanEntry.severity, PlanEntry.due_at, PlanEntry.report_id)
 
 
 def _bound(after: Position | None) -> tuple[Any, Any, Any]:

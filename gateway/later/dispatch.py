@@ -19,10 +19,7 @@ def dispatch(rt: Runtime, report_id: int) -> None:
         found = report.lock(unit.db, report_id)
         if found is None or found.dispatch_at is None or found.dispatch_at > now:
             return
-        if found.state is report.State.RECEIVED:
-            bring(rt, unit, found, message.Kind.ALERT, now)
-        else:
-            report.dispatched(unit.db, report_id)
+        bring(rt, unit, found, message.Kind.ALERT, now)
 
 
 def bring(
@@ -35,10 +32,10 @@ def bring(
     to: int | None = None,
     by: int | None = None,
 ) -> bool:
-    """Offer a report to one person (`to`, or the next of its plan) and queue their SMS. False, and tried again in
-    a minute, when nobody is there."""
+    """Offer a report to one person (`to`, or the next of its plan who is not `by`) and queue their SMS. False, and
+    tried again in a minute, when nobody is there."""
     asked = referral.asked(unit.db, found.id)
-    person = to or _next(rt, unit, found, asked)
+    person = to or _next(rt, unit, found, asked, by)
     if person is None:
         log.warn("report.nobody", lane=found.lane, severity=found.severity)
         report.reconsider(unit.db, found, severity=found.severity, dispatch_at=now + NOBODY_WAIT)
@@ -52,7 +49,7 @@ def bring(
     return True
 
 
-def _next(rt: Runtime, unit: Unit, found: report.Coarse, asked: list[int]) -> int | None:
+def _next(rt: Runtime, unit: Unit, found: report.Coarse, asked: list[int], by: int | None) -> int | None:
     """Who comes next: the first of the plan not yet asked; after the last, those who answer for the rest, in
     turn, so that an unanswered report is never silent."""
     plan = report.planned(unit.db, found.id)
@@ -64,8 +61,10 @@ def _next(rt: Runtime, unit: Unit, found: report.Coarse, asked: list[int]) -> in
             people=caseworker.every(unit.db),
             load=report.load(unit.db),
         )
-        report.extend_plan(unit.db, found.id, fresh)
+        left_out = referral.left_out(unit.db, found.id)
+        report.extend_plan(unit.db, found.id, [step for step in fresh if step.person not in left_out])
         plan = report.planned(unit.db, found.id)
+    plan = [(person, reason) for person, reason in plan if person != by]
     fresh_people = [person for person, _ in plan if person not in asked]
     if fresh_people:
         return fresh_people[0]

@@ -23,6 +23,6 @@ def _one(rt: Runtime, late: int) -> bool:
         found = report.lock(unit.db, report_id) if report_id is not None else None
         if found is None or not referral.expire(unit.db, late, now):
             return False
-        if found.state is report.State.RECEIVED:
+        if found.state is not report.State.CLOSED:  # one that was handed on has somebody, but waits for another
             bring(rt, unit, found, message.Kind.ESCALATION, now)
         return True

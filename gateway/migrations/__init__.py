@@ -34,8 +34,8 @@ def head() -> str:
 
 def is_current(db: Database) -> bool:
     """Whether the database is at the newest migration. Raises db.Unavailable."""
-    with db.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head()
+    with db.read() as session:
+        return MigrationContext.configure(session.connection()).get_current_revision() == head()
 
 
 def config() -> Config:

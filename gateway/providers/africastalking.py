@@ -48,17 +48,17 @@ _STATES: dict[str, State] = {
 
 _ACCEPTED = {"100", "101", "102"}  # Processed, Sent, Queued
 _KINDS: dict[str, Kind] = {
-    "401": "held",     # RiskHold: their people stopped it
-    "402": "held",     # InvalidSenderId
+    "401": "held",  # RiskHold: their people stopped it
+    "402": "held",  # InvalidSenderId
     "403": "refused",  # InvalidPhoneNumber
     "404": "refused",  # UnsupportedNumberType
-    "405": "held",     # InsufficientBalance
+    "405": "held",  # InsufficientBalance
     "406": "refused",  # UserInBlacklist: the person opted out of this sender
     "407": "refused",  # CouldNotRoute
     "409": "refused",  # DoNotDisturbRejection
-    "500": "retry",    # InternalServerError
-    "501": "retry",    # GatewayError
-    "502": "retry",    # RejectedByGateway
+    "500": "retry",  # InternalServerError
+    "501": "retry",  # GatewayError
+    "502": "retry",  # RejectedByGateway
 }
 # Any other code is taken for its hundred, as they group these.
 _GROUPS: dict[str, Kind] = {"4": "refused", "5": "retry"}
@@ -238,7 +238,11 @@ class _Sms(SMSService):
             with self._connections.borrow() as session:
                 # The key and the number go to no other address, so a redirect is an answer like any other.
                 response = session.request(
-                    method, url, data=body, timeout=timeout, allow_redirects=False,
+                    method,
+                    url,
+                    data=body,
+                    timeout=timeout,
+                    allow_redirects=False,
                     headers={**headers, "Content-Type": "application/x-www-form-urlencoded"},
                 )
                 return _Answer(response.status_code, response.content)

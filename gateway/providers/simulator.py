@@ -33,17 +33,17 @@ import requests
 
 Fault = Literal[
     "normal",
-    "invalid_sender",    # 201 and nobody on the list: the sender is not registered
-    "blacklist",         # 406: the person opted out
-    "dnd",               # 409: the network keeps advertisements from them
-    "unknown_code",      # a code that is in no list
-    "charset",           # all is well, and the Content-Type says more than usual
-    "broken_json",       # taken, and the answer stops in the middle
-    "unauthorised",      # 401: the key is wrong
-    "unavailable",       # 503
-    "hang",              # not taken, and no answer
+    "invalid_sender",  # 201 and nobody on the list: the sender is not registered
+    "blacklist",  # 406: the person opted out
+    "dnd",  # 409: the network keeps advertisements from them
+    "unknown_code",  # a code that is in no list
+    "charset",  # all is well, and the Content-Type says more than usual
+    "broken_json",  # taken, and the answer stops in the middle
+    "unauthorised",  # 401: the key is wrong
+    "unavailable",  # 503
+    "hang",  # not taken, and no answer
     "accept_then_hang",  # taken, and no answer
-    "reset",             # the connection is torn down after the request
+    "reset",  # the connection is torn down after the request
 ]
 
 Reports = Literal["normal", "none", "twice", "out_of_order", "failed", "expired", "no_network_code"]
@@ -84,9 +84,7 @@ def messages_at(url: str) -> Messages:
 
 
 def _from_json(kept: dict[str, str]) -> SimulatedSms:
-    return SimulatedSms(
-        datetime.fromisoformat(kept["time"]), kept["to"], kept["message"], kept["messageId"]
-    )
+    return SimulatedSms(datetime.fromisoformat(kept["time"]), kept["to"], kept["message"], kept["messageId"])
 
 
 def serve(port: int, receipts_to: str | None = None) -> None:
@@ -313,7 +311,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"  # connections are kept, as by the real one
-    wbufsize = 65_536              # head and body leave in one piece
+    wbufsize = 65_536  # head and body leave in one piece
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")

@@ -7,7 +7,7 @@ whoever calls `seal` and `open` names the place and does not know whose key it i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Self
 
@@ -73,13 +73,10 @@ class Vault:
         return unseal(self._staff, place, blob).decode("ascii")
 
     def mark(self, clock: date, material: bytes) -> Marks:
-        """What `material` is known by today; `clock` is the local date."""
-        today = self._days.today(clock)
-        yesterday = today - timedelta(days=1)
-        return Marks(today, self._mark(today, clock, material), self._mark(yesterday, clock, material))
-
-    def _mark(self, day: date, clock: date, material: bytes) -> bytes:
-        return keyed(self._days.key(day, clock), material, "mark")
+        """What `material` is known by today: the day of `clock` (a local date), or the ratchet's when that is
+        ahead of it."""
+        today, now, before = self._days.overlapping(clock)
+        return Marks(today, keyed(now, material, "mark"), keyed(before, material, "mark"))
 
     def code(self, day: date, clock: date, material: bytes, attempt: int) -> str:
         """The twelve digits of a filing made on `day`. Raises KeyError when that day's key is gone."""

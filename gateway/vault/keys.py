@@ -49,9 +49,10 @@ def create(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory.chmod(0o700)
     path = directory / "server.key"
-    if path.exists():
-        raise FileExistsError(str(path))
-    _write(path, secrets.token_bytes(32).hex())
+    with _locked(directory):  # of two that begin at once, the second must not replace the first's key
+        if path.exists():
+            raise FileExistsError(str(path))
+        _write(path, secrets.token_bytes(32).hex())
 
 
 def open_server_key(directory: Path) -> ServerKey:
@@ -76,23 +77,20 @@ class DayKeys:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._state: tuple[date, bytes] | None = None  # one name, so that threads see both parts or neither
-
-    def today(self, clock: date) -> date:
-        """The day that counts: the clock's, or the ratchet's when the clock is behind it."""
-        return self._stepped(clock)[0]
+        # The ratchet's day and the keys around it, under one name, so that threads see both parts or neither.
+        self._state: tuple[date, dict[date, bytes]] | None = None
 
     def key(self, day: date, clock: date) -> bytes:
         """The 32-byte key of a day, which is yesterday, today or tomorrow. Raises KeyError for another."""
-        today, chain = self._stepped(clock)
-        steps = (day - today).days + 1
-        if not 0 <= steps <= 2:
-            raise KeyError("only the keys of yesterday, today and tomorrow exist")
-        for _ in range(steps):
-            chain = keyed(chain, b"", "day step")
-        return keyed(chain, b"", "day key")
+        return self._stepped(clock)[1][day]
 
-    def _stepped(self, clock: date) -> tuple[date, bytes]:
+    def overlapping(self, clock: date) -> tuple[date, bytes, bytes]:
+        """The day that counts, its key and the key of the day before, all of one moment: a thread that steps the
+        ratchet at midnight must not take the older key away from another."""
+        today, keys = self._stepped(clock)
+        return today, keys[today], keys[today - ONE_DAY]
+
+    def _stepped(self, clock: date) -> tuple[date, dict[date, bytes]]:
         state = self._state
         if state is not None and clock <= state[0]:
             return state
@@ -104,15 +102,19 @@ class DayKeys:
                 day = clock
             # Written even when nothing stepped: a ratchet begun anew must be the same for every process.
             _write(self._directory / "day.json", json.dumps({"day": day.isoformat(), "chain": chain.hex()}))
-        self._state = day, chain
-        return day, chain
+        keys: dict[date, bytes] = {}
+        for each in (day - ONE_DAY, day, day + ONE_DAY):
+            keys[each] = keyed(chain, b"", "day key")
+            chain = keyed(chain, b"", "day step")
+        self._state = state = day, keys
+        return state
 
     def _load(self, clock: date) -> tuple[date, bytes]:
         """The ratchet's day and yesterday's chain value; a lost or broken file is begun anew."""
         try:
             state = json.loads((self._directory / "day.json").read_text(encoding="ascii"))
             day, chain = date.fromisoformat(state["day"]), bytes.fromhex(state["chain"])
-            if len(chain) == 32:
+            if len(chain) == 32 and date.min < day < date.max:
                 return day, chain
         except (OSError, ValueError, KeyError, TypeError):
             pass
@@ -121,9 +123,12 @@ class DayKeys:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    with (directory / "lock").open("w", encoding="ascii") as handle:
+    handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
 
 
 def _write(path: Path, text: str) -> None:

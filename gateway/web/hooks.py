@@ -79,15 +79,21 @@ def _find(rt: Runtime, path: str) -> tuple[Provider, str] | None:
 
 def _answer(rt: Runtime, provider: Provider, what: str, method: str, body: bytes | None) -> bytes:
     try:
-        if method != "POST" or body is None:
-            raise NotAHop("not a post of a bounded size")
-        form = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
-        return _HOOKS[what](rt, provider, form)
-    except (NotAHop, ValueError):
+        return _HOOKS[what](rt, provider, _form(method, body))
+    except NotAHop:
         log.event("hook.refused", route=what)
     except Exception as error:  # a provider that gets an error page cuts the caller off
         log.warn("hook.failed", error=error, route=what)
     return _neutral(rt, provider) if what == "ussd" else b""
+
+
+def _form(method: str, body: bytes | None) -> dict[str, list[str]]:
+    if method != "POST" or body is None:
+        raise NotAHop("not a post of a bounded size")
+    try:
+        return parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
+    except ValueError:  # not a form, not UTF-8, or too many fields; its words quote what was sent
+        raise NotAHop("not a form") from None
 
 
 def _ussd(rt: Runtime, provider: Provider, form: dict[str, list[str]]) -> bytes:

@@ -19,17 +19,23 @@ def msgid(text: str) -> str:
 
 
 SEVERITIES: Mapping[str, str] = {
-    "P0": msgid("Critical"), "P1": msgid("Urgent"), "P2": msgid("Serious"), "P3": msgid("Normal"),
+    "P0": msgid("Critical"),
+    "P1": msgid("Urgent"),
+    "P2": msgid("Serious"),
+    "P3": msgid("Normal"),
 }
 SHAPES: Mapping[str, str] = {"P0": "▲", "P1": "◆", "P2": "■", "P3": "●"}
 """A shape for each severity, so that no colour has to be told from another."""
 
 SHELVES: Mapping[Shelf, str] = {
-    Shelf.TO_TAKE: msgid("To take"), Shelf.MINE: msgid("Mine"), Shelf.IN_WORK: msgid("In work"),
+    Shelf.TO_TAKE: msgid("To take"),
+    Shelf.MINE: msgid("Mine"),
+    Shelf.IN_WORK: msgid("In work"),
     Shelf.CLOSED: msgid("Closed"),
 }
 STATES: Mapping[State, str] = {
-    State.RECEIVED: msgid("Waiting for somebody to take it"), State.ACCEPTED: msgid("Somebody is at it"),
+    State.RECEIVED: msgid("Waiting for somebody to take it"),
+    State.ACCEPTED: msgid("Somebody is at it"),
     State.CLOSED: msgid("Closed"),
 }
 OUTCOMES: Mapping[Outcome, str] = {
@@ -48,16 +54,24 @@ REASONS: Mapping[HandOnReason, str] = {
     HandOnReason.OTHER_WORK: msgid("It is not my kind of work"),
 }
 ROLES: Mapping[Role, str] = {
-    Role.CASE_WORKER: msgid("Case worker"), Role.SUPERVISOR: msgid("Supervisor"),
-    Role.INTEGRITY_OFFICER: msgid("Integrity officer"), Role.ADMINISTRATOR: msgid("Administrator"),
+    Role.CASE_WORKER: msgid("Case worker"),
+    Role.SUPERVISOR: msgid("Supervisor"),
+    Role.INTEGRITY_OFFICER: msgid("Integrity officer"),
+    Role.ADMINISTRATOR: msgid("Administrator"),
 }
 LANES: Mapping[str, str] = {
-    "child": msgid("Children"), "safety": msgid("Danger and accidents"), "protection": msgid("Violence"),
-    "gbv": msgid("Sexual violence"), "money": msgid("Money and weight"), "community": msgid("Community"),
+    "child": msgid("Children"),
+    "safety": msgid("Danger and accidents"),
+    "protection": msgid("Violence"),
+    "gbv": msgid("Sexual violence"),
+    "money": msgid("Money and weight"),
+    "community": msgid("Community"),
     "integrity": msgid("Complaints about this service"),
 }
 LANGUAGES: Mapping[str, str] = {
-    "fr": msgid("French"), "sw_CD": msgid("Swahili"), "ln": msgid("Lingala"),
+    "fr": msgid("French"),
+    "sw_CD": msgid("Swahili"),
+    "ln": msgid("Lingala"),
 }
 STORY: Mapping[Verb, str] = {
     Verb.FILED: msgid("The report arrived"),

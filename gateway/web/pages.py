@@ -3,6 +3,9 @@
 The pages hold no script. What a browser may do with one is said in its headers, on every response.
 """
 
+# Flask-WTF ships no types.
+# mypy: disable-error-code=import-untyped
+
 from __future__ import annotations
 
 import gzip
@@ -22,8 +25,10 @@ from gateway.web import hooks, names, reader, runtime
 from gateway.web.admin import admin, home_of, sign_in
 from gateway.web.phone import phone
 
-POLICY: Final = ("default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-                 "frame-ancestors 'none'")
+POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "no-referrer",
@@ -83,8 +88,13 @@ def choose_language() -> ResponseReturnValue:
     chosen = request.form.get("language", "")
     if chosen in reader.LANGUAGES:
         response.set_cookie(
-            reader.LANGUAGE_COOKIE, chosen, max_age=_A_YEAR, httponly=True, samesite="Strict",
-            secure=runtime().settings.public_url.startswith("https://"))
+            reader.LANGUAGE_COOKIE,
+            chosen,
+            max_age=_A_YEAR,
+            httponly=True,
+            samesite="Strict",
+            secure=runtime().settings.public_url.startswith("https://"),
+        )
     return response
 
 
@@ -95,20 +105,37 @@ def no_icon() -> ResponseReturnValue:
 
 
 def _prepare_templates(app: Flask, rt: Runtime, version: str) -> None:
-    app.jinja_options = {**app.jinja_options, "autoescape": True, "trim_blocks": True, "lstrip_blocks": True,
-                         "undefined": StrictUndefined, "extensions": ["jinja2.ext.i18n"]}
+    app.jinja_options = {
+        **app.jinja_options,
+        "autoescape": True,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+        "undefined": StrictUndefined,
+        "extensions": ["jinja2.ext.i18n"],
+    }
     env = app.jinja_env
     env.policies["ext.i18n.trimmed"] = True
     words = rt.words
     cast(Any, env).install_gettext_callables(
         lambda text: words.gettext(reader.language(), text),
         lambda one, many, n: words.ngettext(reader.language(), one, many, n),
-        newstyle=True, pgettext=lambda context, text: words.pgettext(reader.language(), context, text))
+        newstyle=True,
+        pgettext=lambda context, text: words.pgettext(reader.language(), context, text),
+    )
     env.globals.update(
-        css=f"/static/gateway.css?v={version}", demo=rt.settings.demo, language=reader.language, names=names,
-        topic_name=lambda code: names.topic(rt.book, code), day_words=reader.day_words, moment=reader.moment,
-        moment_today=reader.moment_today, clock_words=reader.clock_words, is_late=reader.is_late,
-        here=_here, person=lambda: g.get("person"))
+        css=f"/static/gateway.css?v={version}",
+        demo=rt.settings.demo,
+        language=reader.language,
+        names=names,
+        topic_name=lambda code: names.topic(rt.book, code),
+        day_words=reader.day_words,
+        moment=reader.moment,
+        moment_today=reader.moment_today,
+        clock_words=reader.clock_words,
+        is_late=reader.is_late,
+        here=_here,
+        person=lambda: g.get("person"),
+    )
 
 
 def _here() -> str:
@@ -138,8 +165,10 @@ def _compressed(response: Response) -> Response:
     browser ask for a page that holds both a secret and a guess at it."""
     if response.mimetype in _COMPRESSED and response.status_code not in (204, 304):
         response.vary.add("Accept-Encoding")
-        if "gzip" in request.accept_encodings:
+        if request.accept_encodings.quality("gzip") > 0:
             response.direct_passthrough = False
-            response.set_data(gzip.compress(response.get_data(), 6, mtime=0))
+            whole = response.get_data()
+            response.close()  # the file, where it is one
+            response.set_data(gzip.compress(whole, 6, mtime=0))
             response.headers["Content-Encoding"] = "gzip"
     return response

@@ -19,10 +19,13 @@ from gateway.flows.definition import SCREEN_SEPTETS
 from gateway.providers.simulator import messages_at
 from gateway.web import hooks, runtime
 
-_FRAMING: Final = ("default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-                   "frame-src 'self'; frame-ancestors 'none'")
-_FRAMED: Final = ("default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
-                  "frame-ancestors 'self'")
+_FRAMING: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-src 'self'; frame-ancestors 'none'"
+)
+_FRAMED: Final = (
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 _CALLER: Final = re.compile(r"\+2430009[0-9]{5}", re.ASCII)
 _SESSION: Final = re.compile(r"ATUid_[0-9a-f]{32}", re.ASCII)
 _KEYS: Final = (*"123456789", "*", "0", "#")
@@ -71,15 +74,26 @@ def sms() -> Response:
     """What reached the phones of case workers, newest first. Asks the simulator, never a real provider."""
     url = runtime().settings.at_url
     found = messages_at(url) if url else None
-    page = render_template("phone_sms.html", simulated=bool(url), reachable=bool(found is not None and found.reachable),
-                           messages=list(reversed(found or []))[:_SMS_SHOWN])
+    page = render_template(
+        "phone_sms.html",
+        simulated=bool(url),
+        reachable=bool(found is not None and found.reachable),
+        messages=list(reversed(found or []))[:_SMS_SHOWN],
+    )
     return Response(page, headers={"Content-Security-Policy": _FRAMED})
 
 
 def _page(call: Call) -> Response:
     codes = runtime().settings.ussd_codes
-    page = render_template("phone.html", call=call, keys=_KEYS, code=min(codes), most=SCREEN_SEPTETS,
-                           septets=text.septets(call.screen), longest=_TYPED)
+    page = render_template(
+        "phone.html",
+        call=call,
+        keys=_KEYS,
+        code=min(codes),
+        most=SCREEN_SEPTETS,
+        septets=text.septets(call.screen),
+        longest=_TYPED,
+    )
     return Response(page, headers={"Content-Security-Policy": _FRAMING})
 
 
@@ -96,7 +110,9 @@ def _held() -> Call:
         return _idle()
     if not _SESSION.fullmatch(session):
         return Call(caller)
-    return Call(caller, session, request.form.get("text", ""), hops=int(hops) if re.fullmatch("[0-9]{1,3}", hops) else 0)
+    return Call(
+        caller, session, request.form.get("text", ""), hops=int(hops) if re.fullmatch("[0-9]{1,3}", hops) else 0
+    )
 
 
 def _hop(call: Call) -> Call:
@@ -110,15 +126,30 @@ def _hop(call: Call) -> Call:
 
 def _ended(call: Call, status: str) -> None:
     now = runtime().now().astimezone(runtime().settings.local_zone)
-    _post("ussd-ended", call, date=f"{now:%Y-%m-%d %H:%M:%S}", status=status, cost="0", durationInMillis="0",
-          hopsCount=str(call.hops), input=call.text, lastAppResponse=call.screen, errorMessage="")
+    _post(
+        "ussd-ended",
+        call,
+        date=f"{now:%Y-%m-%d %H:%M:%S}",
+        status=status,
+        cost="0",
+        durationInMillis="0",
+        hopsCount=str(call.hops),
+        input=call.text,
+        lastAppResponse=call.screen,
+        errorMessage="",
+    )
 
 
 def _post(what: str, call: Call, **fields: str) -> str:
     """What Africa's Talking would post, and what it would be answered."""
     rt = runtime()
-    form = {"sessionId": call.session, "phoneNumber": call.caller, "networkCode": "99999",
-            "serviceCode": min(rt.settings.ussd_codes), **fields}
+    form = {
+        "sessionId": call.session,
+        "phoneNumber": call.caller,
+        "networkCode": "99999",
+        "serviceCode": min(rt.settings.ussd_codes),
+        **fields,
+    }
     path = f"/hooks/{rt.settings.hook_secrets[0]}/{rt.provider.name}/{what}"
     answer = hooks.handle(rt, path, "POST", urlencode(form).encode("utf-8"))
     return (answer or b"").decode("utf-8")

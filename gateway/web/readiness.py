@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from tempfile import TemporaryFile
 
 from gateway import migrations
 from gateway.casework import installation
@@ -29,6 +30,9 @@ def check(rt: Runtime) -> tuple[list[str], list[str]]:
         faults.append("the database cannot be written")
     try:
         rt.vault.mark(rt.today(), b"ready?")
+        # The day's key is in memory by now: whether tomorrow's can be stepped, only a trial tells.
+        with TemporaryFile(dir=rt.settings.keys_dir):
+            pass
     except OSError:
         faults.append("the key directory cannot be written")
     if not rt.nudger.configured:

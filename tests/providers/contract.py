@@ -73,9 +73,7 @@ class ProviderContract:
         form: dict[str, list[str]] = data.draw(
             st.dictionaries(st.sampled_from(self.fields) | words, st.lists(words, max_size=3))
         )
-        valid = data.draw(
-            st.sampled_from([{}, kind.hop_form(text="1"), kind.ended_form(), kind.receipt_form()])
-        )
+        valid = data.draw(st.sampled_from([{}, kind.hop_form(text="1"), kind.ended_form(), kind.receipt_form()]))
         mixed: Form = {**valid, **form}
         for read, value in (
             (self.provider.read_hop, Hop),
@@ -115,10 +113,23 @@ class ProviderContract:
             thread.join()
         assert len(set(ids)) == 40
 
-    @pytest.mark.parametrize("number", [
-        "", "+", "243970000001", "0970000001", "+0970000001", "+24397", "+2439700000010000",
-        "+243970000001\n", " +243970000001", "+243 970000001", "+٢٤٣٩٧٠٠٠٠٠٠١", "+243970000001,+243970000002",
-    ])
+    @pytest.mark.parametrize(
+        "number",
+        [
+            "",
+            "+",
+            "243970000001",
+            "0970000001",
+            "+0970000001",
+            "+24397",
+            "+2439700000010000",
+            "+243970000001\n",
+            " +243970000001",
+            "+243 970000001",
+            "+٢٤٣٩٧٠٠٠٠٠٠١",
+            "+243970000001,+243970000002",
+        ],
+    )
     def test_only_a_whole_number_is_sent_to(self, sends: Sends, number: str) -> None:
         with pytest.raises(SendFailed) as failed:
             sends(number, TEXT)

@@ -18,7 +18,10 @@ KEY = "atsk_not-a-real-key"
 
 def hop_form(text: str = "", **changed: list[str]) -> dict[str, list[str]]:
     form = {
-        "sessionId": ["S1"], "phoneNumber": [NUMBER], "networkCode": ["63002"], "serviceCode": [CODE],
+        "sessionId": ["S1"],
+        "phoneNumber": [NUMBER],
+        "networkCode": ["63002"],
+        "serviceCode": [CODE],
         "text": [text],
     }
     return form | changed
@@ -26,16 +29,28 @@ def hop_form(text: str = "", **changed: list[str]) -> dict[str, list[str]]:
 
 def ended_form(**changed: list[str]) -> dict[str, list[str]]:
     form = {
-        "date": ["2026-08-20 09:15:00"], "sessionId": ["S1"], "serviceCode": [CODE], "networkCode": ["63002"],
-        "phoneNumber": [NUMBER], "status": ["Incomplete"], "cost": ["0"], "durationInMillis": ["41000"],
-        "hopsCount": ["3"], "input": ["1*2*secret"], "lastAppResponse": ["CON secret"], "errorMessage": [""],
+        "date": ["2026-08-20 09:15:00"],
+        "sessionId": ["S1"],
+        "serviceCode": [CODE],
+        "networkCode": ["63002"],
+        "phoneNumber": [NUMBER],
+        "status": ["Incomplete"],
+        "cost": ["0"],
+        "durationInMillis": ["41000"],
+        "hopsCount": ["3"],
+        "input": ["1*2*secret"],
+        "lastAppResponse": ["CON secret"],
+        "errorMessage": [""],
     }
     return form | changed
 
 
 def receipt_form(**changed: list[str]) -> dict[str, list[str]]:
     form = {
-        "id": ["M1"], "status": ["Success"], "phoneNumber": [NUMBER], "networkCode": ["63002"],
+        "id": ["M1"],
+        "status": ["Success"],
+        "phoneNumber": [NUMBER],
+        "networkCode": ["63002"],
         "retryCount": ["0"],
     }
     return form | changed
@@ -66,63 +81,75 @@ class TestAfricasTalking(ProviderContract):
 
 # What the wire says and what we read.
 
-@pytest.mark.parametrize(("text", "inputs"), [
-    ("", ()),
-    ("1", ("1",)),
-    ("1*2*3", ("1", "2", "3")),
-    ("*", ("", "")),
-    ("1*", ("1", "")),
-    ("1**2", ("1", "", "2")),
-    ("1*the wall * fell", ("1", "the wall ", " fell")),
-    ("1*#", ("1", "#")),
-    (" 1 *2", (" 1 ", "2")),
-    ("1*mbelé ya búpɔtu", ("1", "mbelé ya búpɔtu")),
-    ("1*\x00\n", ("1", "\x00\n")),
-    ("*".join("9" * 60), ("9",) * 60),
-    ("x" * 1_000, ("x" * 1_000,)),
-])
+
+@pytest.mark.parametrize(
+    ("text", "inputs"),
+    [
+        ("", ()),
+        ("1", ("1",)),
+        ("1*2*3", ("1", "2", "3")),
+        ("*", ("", "")),
+        ("1*", ("1", "")),
+        ("1**2", ("1", "", "2")),
+        ("1*the wall * fell", ("1", "the wall ", " fell")),
+        ("1*#", ("1", "#")),
+        (" 1 *2", (" 1 ", "2")),
+        ("1*mbelé ya búpɔtu", ("1", "mbelé ya búpɔtu")),
+        ("1*\x00\n", ("1", "\x00\n")),
+        ("*".join("9" * 60), ("9",) * 60),
+        ("x" * 1_000, ("x" * 1_000,)),
+    ],
+)
 def test_a_text_is_divided_at_every_star_and_otherwise_kept(text: str, inputs: tuple[str, ...]) -> None:
     assert provider_at(None).read_hop(hop_form(text)) == Hop("africastalking", "S1", NUMBER, CODE, inputs)
 
 
-@pytest.mark.parametrize("changed", [
-    {"networkCode": ["99999"]},
-    {"networkCode": [""]},
-    {"networkCode": []},
-    {"phoneNumber": ["d4f1c0ffee-masked"]},
-    {"phoneNumber": [" 243970000001"]},
-    {"sessionId": ["ATUid_" + "a" * 122]},
-    {"somethingNew": ["1", "2"]},
-], ids=str)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"networkCode": ["99999"]},
+        {"networkCode": [""]},
+        {"networkCode": []},
+        {"phoneNumber": ["d4f1c0ffee-masked"]},
+        {"phoneNumber": [" 243970000001"]},
+        {"sessionId": ["ATUid_" + "a" * 122]},
+        {"somethingNew": ["1", "2"]},
+    ],
+    ids=str,
+)
 def test_a_hop_need_not_look_usual(changed: dict[str, list[str]]) -> None:
     form = {name: values for name, values in hop_form("1", **changed).items() if values}
     assert provider_at(None).read_hop(form).inputs == ("1",)
 
 
-@pytest.mark.parametrize("changed", [
-    {"sessionId": []},
-    {"sessionId": [""]},
-    {"sessionId": ["S1", "S1"]},
-    {"sessionId": ["S" * 129]},
-    {"sessionId": ["S1\x00"]},
-    {"sessionId": ["S1\nS2"]},
-    {"phoneNumber": []},
-    {"phoneNumber": [""]},
-    {"phoneNumber": ["1" * 65]},
-    {"phoneNumber": [NUMBER, NUMBER]},
-    {"phoneNumber": ["\x7f243"]},
-    {"serviceCode": []},
-    {"serviceCode": ["*384*9999#"]},
-    {"serviceCode": [CODE, CODE]},
-    {"text": []},
-    {"text": ["1", "1"]},
-    {"text": ["x" * 1_001]},
-    {"text": ["*" * 60]},
-    {"text": ["\ud800"]},
-    {"networkCode": ["63002", "63002"]},
-], ids=ascii)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"sessionId": []},
+        {"sessionId": [""]},
+        {"sessionId": ["S1", "S1"]},
+        {"sessionId": ["S" * 129]},
+        {"sessionId": ["S1\x00"]},
+        {"sessionId": ["S1\nS2"]},
+        {"phoneNumber": []},
+        {"phoneNumber": [""]},
+        {"phoneNumber": ["1" * 65]},
+        {"phoneNumber": [NUMBER, NUMBER]},
+        {"phoneNumber": ["\x7f243"]},
+        {"serviceCode": []},
+        {"serviceCode": ["*384*9999#"]},
+        {"serviceCode": [CODE, CODE]},
+        {"text": []},
+        {"text": ["1", "1"]},
+        {"text": ["x" * 1_001]},
+        {"text": ["*" * 60]},
+        {"text": ["\ud800"]},
+        {"networkCode": ["63002", "63002"]},
+    ],
+    ids=ascii,
+)
 def test_what_cannot_be_a_hop_is_refused_without_being_repeated(changed: dict[str, list[str]]) -> None:
-    (name, values), = changed.items()
+    ((name, values),) = changed.items()
     with pytest.raises(NotAHop) as refused:
         provider_at(None).read_hop(hop_form() | changed)
     assert name in str(refused.value)
@@ -154,27 +181,39 @@ def test_an_end_of_nobody_is_refused(name: str) -> None:
         provider_at(None).read_ended(ended_form() | {name: []})
 
 
-@pytest.mark.parametrize(("status", "state"), [
-    ("Sent", "sent"),
-    ("Submitted", "sent"),
-    ("Buffered", "sent"),
-    ("AbsentSubscriber", "sent"),
-    ("Success", "delivered"),
-    ("success", "delivered"),
-    ("Failed", "failed"),
-    ("Rejected", "failed"),
-    ("Expired", "failed"),
-    ("SomethingNew", None),
-    ("", None),
-])
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("Sent", "sent"),
+        ("Submitted", "sent"),
+        ("Buffered", "sent"),
+        ("AbsentSubscriber", "sent"),
+        ("Success", "delivered"),
+        ("success", "delivered"),
+        ("Failed", "failed"),
+        ("Rejected", "failed"),
+        ("Expired", "failed"),
+        ("SomethingNew", None),
+        ("", None),
+    ],
+)
 def test_a_status_is_one_of_our_states_or_none(status: str, state: State | None) -> None:
     assert provider_at(None).read_receipt(receipt_form(status=[status])) == Receipt("M1", state)
 
 
-@pytest.mark.parametrize("changed", [
-    {"id": []}, {"id": [""]}, {"id": ["M1", "M1"]}, {"id": ["M" * 129]}, {"id": ["M\x00"]},
-    {"status": []}, {"status": ["Success", "Failed"]},
-], ids=ascii)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": []},
+        {"id": [""]},
+        {"id": ["M1", "M1"]},
+        {"id": ["M" * 129]},
+        {"id": ["M\x00"]},
+        {"status": []},
+        {"status": ["Success", "Failed"]},
+    ],
+    ids=ascii,
+)
 def test_a_receipt_for_no_message_is_refused(changed: dict[str, list[str]]) -> None:
     with pytest.raises(NotAHop):
         provider_at(None).read_receipt(receipt_form() | changed)
@@ -301,9 +340,15 @@ def test_a_warning_of_the_sdk_is_never_seen(simulator: Simulator, username: str)
     assert len(simulator.messages) == 1
 
 
-@pytest.mark.parametrize(("username", "key"), [
-    ("", KEY), ("mine", ""), ("mine", "line\nbreak"), ("mine", "clé-secrète"),
-])
+@pytest.mark.parametrize(
+    ("username", "key"),
+    [
+        ("", KEY),
+        ("mine", ""),
+        ("mine", "line\nbreak"),
+        ("mine", "clé-secrète"),
+    ],
+)
 def test_credentials_that_no_header_can_carry_are_refused_unseen(username: str, key: str) -> None:
     with pytest.raises(ValueError, match="printable ASCII") as refused:
         AfricasTalking(username, key)
@@ -311,6 +356,7 @@ def test_credentials_that_no_header_can_carry_are_refused_unseen(username: str, 
 
 
 # Answers that the simulator has no reason to give.
+
 
 def recipients(inside: bytes) -> bytes:
     return b'{"SMSMessageData": {"Message": "Sent", "Recipients": [%s]}}' % inside

@@ -8,22 +8,23 @@ import pytest
 from gateway.providers import SendFailed, State, advance
 
 
-@pytest.mark.parametrize(("known", "reported", "after"), [
-    (None, None, None),
-    (None, "sent", "sent"),
-    (None, "delivered", "delivered"),
-    (None, "failed", "failed"),
-    ("sent", None, "sent"),
-    ("sent", "sent", "sent"),
-    ("sent", "delivered", "delivered"),
-    ("sent", "failed", "failed"),
-    ("delivered", "sent", "delivered"),
-    ("delivered", None, "delivered"),
-    ("failed", "sent", "failed"),
-])
-def test_a_message_only_moves_forward(
-    known: State | None, reported: State | None, after: State | None
-) -> None:
+@pytest.mark.parametrize(
+    ("known", "reported", "after"),
+    [
+        (None, None, None),
+        (None, "sent", "sent"),
+        (None, "delivered", "delivered"),
+        (None, "failed", "failed"),
+        ("sent", None, "sent"),
+        ("sent", "sent", "sent"),
+        ("sent", "delivered", "delivered"),
+        ("sent", "failed", "failed"),
+        ("delivered", "sent", "delivered"),
+        ("delivered", None, "delivered"),
+        ("failed", "sent", "failed"),
+    ],
+)
+def test_a_message_only_moves_forward(known: State | None, reported: State | None, after: State | None) -> None:
     assert advance(known, reported) == after
 
 

@@ -66,17 +66,27 @@ def test_an_accepted_message_is_answered_as_recorded(simulator: Simulator) -> No
     (kept,) = simulator.messages
     assert (answer.status_code, answer.headers["Content-Type"]) == (201, "application/json")
     assert re.fullmatch("ATXid_[0-9a-f]{32}", kept.message_id)
-    assert answer.json() == {"SMSMessageData": {
-        "Message": "Sent to 1/1 Total Cost: USD 0.0079 Message parts: 1",
-        "Recipients": [{"cost": "KES 0.8000", "messageId": kept.message_id, "number": NUMBER,
-                        "status": "Success", "statusCode": 101}],
-    }}
+    assert answer.json() == {
+        "SMSMessageData": {
+            "Message": "Sent to 1/1 Total Cost: USD 0.0079 Message parts: 1",
+            "Recipients": [
+                {
+                    "cost": "KES 0.8000",
+                    "messageId": kept.message_id,
+                    "number": NUMBER,
+                    "status": "Success",
+                    "statusCode": 101,
+                }
+            ],
+        }
+    }
 
 
 def test_a_queued_message_and_several_recipients_are_answered_one_by_one(simulator: Simulator) -> None:
     data = post(simulator, to=f"{NUMBER},+243970000002", enqueue="1").json()["SMSMessageData"]
     assert [(one["number"], one["statusCode"]) for one in data["Recipients"]] == [
-        (NUMBER, 102), ("+243970000002", 102),
+        (NUMBER, 102),
+        ("+243970000002", 102),
     ]
     assert data["Message"].startswith("Sent to 2/2")
 
@@ -91,11 +101,20 @@ def test_a_sender_that_is_not_registered_is_answered_with_success_and_nobody(sim
 
 def test_a_refused_number_has_the_word_none_for_an_id(simulator: Simulator) -> None:
     simulator.fault = "blacklist"
-    assert post(simulator).json() == {"SMSMessageData": {
-        "Message": "Sent to 0/1 Total Cost: 0",
-        "Recipients": [{"cost": "0", "messageId": "None", "number": NUMBER, "status": "UserInBlacklist",
-                        "statusCode": 406}],
-    }}
+    assert post(simulator).json() == {
+        "SMSMessageData": {
+            "Message": "Sent to 0/1 Total Cost: 0",
+            "Recipients": [
+                {
+                    "cost": "0",
+                    "messageId": "None",
+                    "number": NUMBER,
+                    "status": "UserInBlacklist",
+                    "statusCode": 406,
+                }
+            ],
+        }
+    }
 
 
 def test_a_wrong_key_is_answered_in_plain_text(simulator: Simulator) -> None:
@@ -206,8 +225,10 @@ def test_a_hook_that_is_not_there_only_loses_its_report(simulator: Simulator) ->
 def test_a_stop_cuts_kept_connections_and_those_that_wait(simulator: Simulator) -> None:
     simulator.fault = "hang"
     port = int(simulator.url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port)) as idle, \
-            socket.create_connection(("127.0.0.1", port)) as waiting:
+    with (
+        socket.create_connection(("127.0.0.1", port)) as idle,
+        socket.create_connection(("127.0.0.1", port)) as waiting,
+    ):
         waiting.sendall(b"POST /version1/messaging HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
         idle.sendall(b"GET /simulator/messages HTTP/1.1\r\n\r\n")
         assert idle.recv(1_000).startswith(b"HTTP/1.1 200")

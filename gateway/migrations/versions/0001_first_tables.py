@@ -36,7 +36,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "early_receipt",
-        sa.Column("provider_id", sa.String(length=80), nullable=False),
+        sa.Column("provider_id", sa.String(length=128), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("provider_id", name=op.f("pk_early_receipt")),
@@ -110,10 +110,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_report")),
         sa.UniqueConstraint("code_token", name=op.f("uq_report_code_token")),
     )
-    op.create_index("ix_report_closed", "report", ["state", "due_at", "id"], unique=False)
     op.create_index("ix_report_dispatch", "report", ["dispatch_at"], unique=False)
-    op.create_index("ix_report_responsible", "report", ["responsible_id", "state"], unique=False)
-    op.create_index("ix_report_urgency", "report", ["state", "severity", "due_at", "id"], unique=False)
+    op.create_index(
+        "ix_report_responsible", "report", ["responsible_id", "state", "severity", "due_at", "id"], unique=False
+    )
     op.create_index(
         "uq_report_reference",
         "report",
@@ -154,11 +154,22 @@ def upgrade() -> None:
         sa.Column("rank", sa.SmallInteger(), nullable=False),
         sa.Column("reason", sa.String(length=12), nullable=False),
         sa.Column("opened", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("severity", sa.String(length=2), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["caseworker_id"], ["caseworker.id"], name=op.f("fk_plan_caseworker_id")),
         sa.ForeignKeyConstraint(["report_id"], ["report.id"], name=op.f("fk_plan_report_id")),
         sa.PrimaryKeyConstraint("report_id", "caseworker_id", name=op.f("pk_plan")),
     )
-    op.create_index("ix_plan_caseworker_id", "plan", ["caseworker_id", "opened"], unique=False)
+    op.create_index(
+        "ix_plan_closed", "plan", ["caseworker_id", "opened", "state", "due_at", "report_id"], unique=False
+    )
+    op.create_index(
+        "ix_plan_urgency",
+        "plan",
+        ["caseworker_id", "opened", "state", "severity", "due_at", "report_id"],
+        unique=False,
+    )
 
     op.create_table(
         "referral",
@@ -185,7 +196,7 @@ def upgrade() -> None:
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempt", sa.SmallInteger(), nullable=False),
         sa.Column("failure", sa.String(length=20), nullable=True),
-        sa.Column("provider_id", sa.String(length=80), nullable=True),
+        sa.Column("provider_id", sa.String(length=128), nullable=True),
         sa.ForeignKeyConstraint(["referral_id"], ["referral.id"], name=op.f("fk_message_referral_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
         sa.UniqueConstraint("provider_id", name=op.f("uq_message_provider_id")),
@@ -203,7 +214,8 @@ def downgrade() -> None:
     op.drop_index("ix_referral_due", "referral")
 
     op.drop_table("referral")
-    op.drop_index("ix_plan_caseworker_id", "plan")
+    op.drop_index("ix_plan_urgency", "plan")
+    op.drop_index("ix_plan_closed", "plan")
 
     op.drop_table("plan")
     op.drop_index("ix_addition_report_id", "addition")
@@ -218,10 +230,8 @@ def downgrade() -> None:
         sqlite_where=sa.text("state <> 'closed'"),
         postgresql_where=sa.text("state <> 'closed'"),
     )
-    op.drop_index("ix_report_urgency", "report")
     op.drop_index("ix_report_responsible", "report")
     op.drop_index("ix_report_dispatch", "report")
-    op.drop_index("ix_report_closed", "report")
 
     op.drop_table("report")
     op.drop_index("ix_journal_report_id", "journal")

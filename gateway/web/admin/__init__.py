@@ -60,8 +60,9 @@ def _guard() -> ResponseReturnValue | None:
         if request.method in ("GET", "HEAD"):
             return redirect(url_for("admin.sign_in.form", next=request.full_path.rstrip("?")))
         # A session ends while a note is being written: what was typed is shown, for nothing else keeps it.
-        return render_template("sign_in.html", login="", next=request.path, error="",
-                               lost=request.form.get("words", "")), 401
+        return render_template(
+            "sign_in.html", login="", next=request.path, error="", lost=request.form.get("words", "")
+        ), 401
     if g.person.role not in PAGES.get(endpoint, frozenset()):
         abort(404)
     g.may = {page for page, roles in PAGES.items() if g.person.role in roles}

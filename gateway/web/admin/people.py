@@ -34,13 +34,18 @@ def every() -> ResponseReturnValue:
     with rt.db.read() as db:
         found = caseworker.every(db)
         places = {row.id: row.name for row in site.every(db)}
-    return render_template("people.html", people=found, places=places, mine=_roles(), lanes=names.LANES)
+    return render_template(
+        "people.html", people=found, places=places, mine=_roles(), lanes=names.LANES, on_routes=ON_ROUTES
+    )
 
 
 @people.get("/people/new")
 def blank() -> ResponseReturnValue:
-    return _page(None, Entered("", Role.CASE_WORKER, True, "", flows.definition.FRENCH, frozenset(), frozenset(),
-                               frozenset()), "")
+    return _page(
+        None,
+        Entered("", Role.CASE_WORKER, True, "", flows.definition.FRENCH, frozenset(), frozenset(), frozenset()),
+        "",
+    )
 
 
 @people.post("/people/new")
@@ -57,8 +62,9 @@ def add() -> ResponseReturnValue:
             journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, actor=me().id, subject=added)
     except Refused as refused:
         return _page(None, entered, login, refused), 422
-    return render_template("passphrase.html", name=entered.name, login=login.strip().casefold(),
-                           passphrase=passphrase, added=True)
+    return render_template(
+        "passphrase.html", name=entered.name, login=login.strip().casefold(), passphrase=passphrase, added=True
+    )
 
 
 @people.get(_ONE)
@@ -71,8 +77,20 @@ def show(person_id: int) -> ResponseReturnValue:
             number = caseworker.number(db, rt.vault, person_id)
         except SealBroken:  # sealed under other keys: it has to be typed anew
             number = ""
-    return _page(person, Entered(person.name, person.role, person.active, number, person.sms_language, person.lanes,
-                                 person.sites, person.languages), login)
+    return _page(
+        person,
+        Entered(
+            person.name,
+            person.role,
+            person.active,
+            number,
+            person.sms_language,
+            person.lanes,
+            person.sites,
+            person.languages,
+        ),
+        login,
+    )
 
 
 @people.post(_ONE)
@@ -113,9 +131,17 @@ def _page(person: Person | None, entered: Entered, login: str, refused: Refused 
     with rt.db.read() as db:
         places = site.every(db)
     return render_template(
-        "person.html", subject=person, entered=entered, login=login, places=places, lanes=_lanes(rt), roles=_roles(),
-        languages=flows.definition.LANGUAGES, own=person is not None and person.id == me().id,
-        error={"field": refused.field, "text": reader.refusal(refused)} if refused else None)
+        "person.html",
+        subject=person,
+        entered=entered,
+        login=login,
+        places=places,
+        lanes=_lanes(rt),
+        roles=_roles(),
+        languages=flows.definition.LANGUAGES,
+        own=person is not None and person.id == me().id,
+        error={"field": refused.field, "text": reader.refusal(refused)} if refused else None,
+    )
 
 
 def _entered(person: Person | None) -> Entered:
@@ -127,12 +153,15 @@ def _entered(person: Person | None) -> Entered:
         places = {row.id for row in site.every(db)}
     sms_language = typed.get("sms_language", "")
     return Entered(
-        name=typed.get("name", ""), role=role, active=own or "active" in typed,
+        name=typed.get("name", ""),
+        role=role,
+        active=own or "active" in typed,
         number=typed.get("number", "") if role in ON_ROUTES else "",
         sms_language=sms_language if sms_language in flows.definition.LANGUAGES else flows.definition.FRENCH,
         lanes=frozenset(typed.getlist("lanes")) & set(_lanes(rt)),
         sites=frozenset(each for each in places if str(each) in typed.getlist("sites")),
-        languages=frozenset(typed.getlist("languages")) & set(flows.definition.LANGUAGES))
+        languages=frozenset(typed.getlist("languages")) & set(flows.definition.LANGUAGES),
+    )
 
 
 def _role(value: str) -> Role:

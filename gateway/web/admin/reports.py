@@ -14,7 +14,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 
 from gateway import desk
-from gateway.casework import Refused
+from gateway.casework import Refused, referral
 from gateway.casework import shelf as shelves
 from gateway.casework.journal import Line, Verb
 from gateway.casework.referral import HandOnReason
@@ -67,10 +67,21 @@ def inbox() -> ResponseReturnValue:
     after = _position(request.args.get("after", ""))
     with rt.db.read() as db:
         counts = {each: shelves.count(db, reader_id, each, at_most=MOST + 1) for each in Shelf}
-        rows, following = shelves.page(db, reader_id, shelf, topics=[topic] if topic else (), after=after,
-                                      size=SHOWN)
-    return render_template("reports.html", shelf=shelf, topic=topic, topics=list(rt.book.topics), counts=counts,
-                           most=MOST, rows=rows, after=after, following=_written(following), shelves=list(Shelf))
+        rows, following = shelves.page(
+            db, reader_id, shelf, topics=[topic] if topic else (), after=after, size=SHOWN
+        )
+    return render_template(
+        "reports.html",
+        shelf=shelf,
+        topic=topic,
+        topics=list(rt.book.topics),
+        counts=counts,
+        most=MOST,
+        rows=rows,
+        after=after,
+        following=_written(following),
+        shelves=list(Shelf),
+    )
 
 
 @reports.get(f"/reports/<int(max={_LARGEST_ID}):report_id>")
@@ -122,7 +133,10 @@ def _close(report_id: int) -> str:
 
 
 _DOING: Final[dict[str, Callable[[int], str]]] = {
-    "accept": _accept, "note": _note, "hand_on": _hand_on, "close": _close,
+    "accept": _accept,
+    "note": _note,
+    "hand_on": _hand_on,
+    "close": _close,
 }
 
 
@@ -131,22 +145,41 @@ def _page(report_id: int, refused: Refused | None = None) -> str:
     reading = desk.read(rt, me().id, report_id)
     if reading is None:
         abort(404)
+    with rt.db.read() as db:
+        offered = referral.is_offered(db, report_id)
     mine = reading.row.state is State.ACCEPTED and reading.responsible_id == me().id
     return render_template(
-        "report.html", reading=reading, row=reading.row, mine=mine, free=reading.row.state is State.RECEIVED,
-        closed=reading.row.state is State.CLOSED, answers=_answers(reading.answers),
-        lang=names.html_language(reading.row.language), story=_story(reading.story), typed=request.form,
-        did=request.form.get("do", "") if refused else "", most=desk.NOTE_LETTERS,
+        "report.html",
+        reading=reading,
+        row=reading.row,
+        mine=mine,
+        free=reading.row.state is State.RECEIVED,
+        handed_on=reading.row.state is State.ACCEPTED and offered,
+        closed=reading.row.state is State.CLOSED,
+        answers=_answers(reading.answers),
+        lang=names.html_language(reading.row.language),
+        story=_story(reading.story),
+        typed=request.form,
+        did=request.form.get("do", "") if refused else "",
+        most=desk.NOTE_LETTERS,
         error={"field": refused.field, "text": reader.refusal(refused)} if refused else None,
-        printed=rt.now())
+        printed=rt.now(),
+    )
 
 
 def _answers(answers: list[desk.Answer]) -> list[Shown]:
     book = runtime().book
     last = {answer.field: at for at, answer in enumerate(answers)}
-    return [Shown(names.asked(book, answer.field), names.answered(book, answer.field, answer.value, answer.words),
-                  answer.words, answer.later, last[answer.field] != at)
-            for at, answer in enumerate(answers)]
+    return [
+        Shown(
+            names.asked(book, answer.field),
+            names.answered(book, answer.field, answer.value, answer.words),
+            answer.words,
+            answer.later,
+            last[answer.field] != at,
+        )
+        for at, answer in enumerate(answers)
+    ]
 
 
 def _story(lines: Iterable[Line]) -> list[Step]:
@@ -155,8 +188,9 @@ def _story(lines: Iterable[Line]) -> list[Step]:
     for (verb, actor, subject), group in groupby(lines, lambda line: (line.verb, line.actor, line.subject)):
         same = list(group)
         for line in same[-1:] if verb is Verb.OPENED else same:
-            text = reader.say(names.STORY[verb], who=actor or reader.say("somebody"),
-                              whom=subject or reader.say("somebody"))
+            text = reader.say(
+                names.STORY[verb], who=actor or reader.say("somebody"), whom=subject or reader.say("somebody")
+            )
             steps.append(Step(line.at, text, actor is None))
     return steps
 

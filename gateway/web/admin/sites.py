@@ -65,11 +65,21 @@ def change(site_id: int) -> ResponseReturnValue:
     return redirect(url_for(".every"), 303)
 
 
-def _page(found: site.SiteRow | None, *, name: str, code: str, is_open: bool, refused: Refused | None = None) -> str:
+def _page(
+    found: site.SiteRow | None, *, name: str, code: str, is_open: bool, refused: Refused | None = None
+) -> str:
     page, key = _key(found.phone_place) if found else (0, 0)
-    return render_template("site.html", site=found, name=name, code=code, is_open=is_open, page=page, key=key,
-                           most=site.NAME_SEPTETS,
-                           error={"field": refused.field, "text": reader.refusal(refused)} if refused else None)
+    return render_template(
+        "site.html",
+        site=found,
+        name=name,
+        code=code,
+        is_open=is_open,
+        page=page,
+        key=key,
+        most=site.NAME_SEPTETS,
+        error={"field": refused.field, "text": reader.refusal(refused)} if refused else None,
+    )
 
 
 def _found(rt: Runtime, site_id: int) -> site.SiteRow:

@@ -1,0 +1,148 @@
+"""What a test of a noun needs: a store, and people and reports put straight into it."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timedelta
+from threading import Barrier
+from typing import Concatenate, ParamSpec, TypedDict, TypeVar, Unpack
+
+from sqlalchemy.orm import Session
+
+from gateway.casework import Refused, caseworker, referral, report
+from gateway.casework.caseworker import Entered, Role
+from gateway.casework.report import Outcome
+from gateway.casework.route import Reason, Step
+from gateway.db import Database
+from gateway.vault import Vault
+from tests.build import LANES, LANGUAGES, START
+
+T = TypeVar("T")
+P = ParamSpec("P")
+DAY = date(2026, 11, 21)
+SOON = START + timedelta(hours=1)
+
+
+class Details(TypedDict, total=False):
+    """What a test may say of a person; the rest is whatever lets them do everything."""
+
+    active: bool
+    number: str
+    lanes: frozenset[str]
+    sites: frozenset[int]
+    languages: frozenset[str]
+
+
+class House:
+    """A store and the keys to it."""
+
+    def __init__(self, url: str, keys: Vault) -> None:
+        self.db = Database(url.replace("postgresql://", "postgresql+psycopg://"))
+        self.keys = keys
+        self._numbers = itertools.count(1)
+
+    def do(self, change: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """One writing transaction."""
+        with self.db.begin() as db:
+            return change(db, *args, **kwargs)
+
+    def ask(self, question: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """One reading transaction."""
+        with self.db.read() as db:
+            return question(db, *args, **kwargs)
+
+    def together(self, *changes: Callable[[Session], T]) -> list[T | Refused]:
+        """Each change in a transaction of its own, all begun at the same time; what was refused is returned."""
+        start = Barrier(len(changes))
+
+        def one(change: Callable[[Session], T]) -> T | Refused:
+            start.wait()
+            try:
+                return self.do(change)
+            except Refused as refused:
+                return refused
+
+        with ThreadPoolExecutor(len(changes)) as pool:
+            return list(pool.map(one, changes))
+
+    def entered(self, name: str = "Worker", role: Role = Role.CASE_WORKER, **details: Unpack[Details]) -> Entered:
+        """What somebody might type about a person."""
+        return Entered(
+            name,
+            role,
+            details.get("active", True),
+            details.get("number", f"+2439900{next(self._numbers):05d}"),
+            "fr",
+            details.get("lanes", LANES),
+            details.get("sites", frozenset()),
+            details.get("languages", LANGUAGES),
+        )
+
+    def person(self, name: str = "Worker", role: Role = Role.CASE_WORKER, **details: Unpack[Details]) -> int:
+        """Add a person; returns the id."""
+        entered = self.entered(name, role, **details)
+        return self.do(lambda db: caseworker.add(db, self.keys, entered))
+
+    def filed(
+        self,
+        plan: Sequence[int | Step] = (),
+        *,
+        lane: str = "child",
+        topic: str = "child_work",
+        severity: str = "P2",
+        site: int | None = None,
+        due_at: datetime = SOON,
+        dispatch_at: datetime = START,
+        code_token: bytes | None = None,
+        reference: str | None = None,
+    ) -> int:
+        """File a report; people of the plan may be bare ids, who then see it only when it is brought to them."""
+        made = secrets.randbits(62) + 1
+        steps = [one if isinstance(one, Step) else Step(one, Reason.ON_DUTY, False) for one in plan]
+        filing = report.Filing(
+            id=made,
+            reference=reference or f"{secrets.randbelow(900_000) + 100_000}",
+            code_token=code_token or secrets.token_bytes(32),
+            topic=topic,
+            severity=severity,
+            lane=lane,
+            site_id=site,
+            language="fr",
+            day=DAY,
+            body_sealed=self.keys.seal(report.place(made), b"what was said"),
+            dispatch_at=dispatch_at,
+            due_at=due_at,
+        )
+        self.do(lambda db: report.file(db, filing, steps))
+        return made
+
+    def offer(self, made: int, person: int, due_at: datetime = SOON) -> int:
+        """Bring a report to a person; returns the referral."""
+        return self.do(lambda db: referral.offer(db, made, person, due_at, START))
+
+    def accept(self, made: int, person: int) -> bool:
+        """The person takes the report."""
+        return self.do(lambda db: referral.accept(db, self.lock(db, made), person, SOON, START))
+
+    def close(self, made: int, person: int, at: datetime = START) -> None:
+        """The person who took the report closes it."""
+        self.do(lambda db: report.close(db, self.lock(db, made), person, Outcome.HELPED, at))
+
+    def coarse(self, made: int) -> report.Coarse:
+        """A report as it stands."""
+        return self.do(lambda db: self.lock(db, made))
+
+    @staticmethod
+    def lock(db: Session, made: int) -> report.Coarse:
+        """A report, locked in this transaction."""
+        found = report.lock(db, made)
+        assert found is not None
+        return found
+
+
+def seen(person: int, reason: Reason = Reason.SUPERVISOR) -> Step:
+    """Somebody of a plan who sees the report at once."""
+    return Step(person, reason, True)

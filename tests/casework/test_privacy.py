@@ -1,0 +1,200 @@
+"""What cannot be stored and what cannot be shown: every column and every value of the house, one by one."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+from datetime import date
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Date, Integer, LargeBinary, String, Text
+from sqlalchemy.types import TypeEngine
+
+import gateway
+from gateway.casework import account, caseworker, report, shelf
+from gateway.casework.caseworker import Role
+from gateway.db import Base, UtcTime
+from tests.build import START
+
+SHORTEST_NUMBER = 9
+"""A caller's number as the networks write it, without its `+` and the country: 990 000 001."""
+
+COULD_HOLD_WORDS = {
+    "account.login": "what a colleague signs in with",
+    "account.passphrase_hash": "Argon2id's own text",
+    "act.dialogue": "32 bytes of a keyed hash, whose key is gone two days later",
+    "act.kind": "a word of the flows",
+    "act.mark": "32 bytes of a keyed hash, whose key is gone two days later",
+    "addition.body_sealed": "sealed",
+    "caseworker.languages": "words of ours",
+    "caseworker.lanes": "words of ours",
+    "caseworker.name": "a colleague's name",
+    "caseworker.number_sealed": "a colleague's number, sealed",
+    "caseworker.role": "a word of ours",
+    "caseworker.sites": "ids",
+    "early_receipt.provider_id": "the provider's name of an SMS to a colleague",
+    "early_receipt.state": "a word of ours",
+    "journal.verb": "a word of ours",
+    "lease.holder": "a random word of a process",
+    "lease.name": "a word of ours",
+    "message.failure": "a word of ours",
+    "message.kind": "a word of ours",
+    "message.provider_id": "the provider's name of an SMS to a colleague",
+    "message.state": "a word of ours",
+    "plan.reason": "a word of ours",
+    "plan.state": "a word of ours",
+    "referral.reason": "a word of ours",
+    "referral.state": "a word of ours",
+    "report.body_sealed": "sealed",
+    "report.code_token": "32 bytes of a slow hash",
+    "report.lane": "a word of ours",
+    "report.outcome": "a word of ours",
+    "report.state": "a word of ours",
+    "report.topic": "a word of the flows",
+    "sign_in.token": "32 bytes of a keyed hash",
+    "site.name": "a place",
+}
+"""Every column wide enough for a caller's number or a word of theirs, and why neither comes there. A new column
+must be put here by somebody who has thought about it."""
+
+
+def holds_words(kind: TypeEngine[Any]) -> bool:
+    if isinstance(kind, LargeBinary | JSON | Text):
+        return True
+    if isinstance(kind, String):
+        return kind.length is None or kind.length >= SHORTEST_NUMBER
+    return False
+
+
+def test_every_column_that_could_hold_a_number_or_a_word_is_known_and_has_its_reason() -> None:
+    found = {
+        f"{table.name}.{column.name}"
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if holds_words(column.type)
+    }
+    assert found == COULD_HOLD_WORDS.keys()
+
+
+def test_every_other_column_is_a_kind_that_holds_no_word() -> None:
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            narrow = isinstance(column.type, String) and not holds_words(column.type)
+            assert (
+                narrow or holds_words(column.type) or isinstance(column.type, Integer | Boolean | Date | UtcTime)
+            ), f"{table.name}.{column.name}"
+
+
+def test_every_whole_number_wide_enough_for_a_telephone_number_is_an_id() -> None:
+    wide = {
+        f"{table.name}.{column.name}"
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if column.type.__class__.__name__ == "BigInteger"
+    }
+    assert {name.split(".")[1] for name in wide} == {"id", "report_id"}
+
+
+def test_no_table_says_who_called_or_from_where() -> None:
+    forbidden = ("phone_number", "msisdn", "caller", "session", "imei", "cell", "ip", "latitude", "text", "words")
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            assert not [word for word in forbidden if word in column.name.split("_")], (
+                f"{table.name}.{column.name}"
+            )
+
+
+# What a value shows when somebody prints it
+
+SECRET_NAMES = {
+    "answers",
+    "argument",
+    "body_sealed",
+    "caller",
+    "code",
+    "code_token",
+    "database_url",
+    "facts",
+    "inputs",
+    "message_id",
+    "notes",
+    "number",
+    "passphrase_hash",
+    "redis_url",
+    "secret_key",
+    "service_code",
+    "session",
+    "text",
+    "token",
+    "value",
+    "values",
+    "words",
+}
+"""Fields that would hold a caller, their words, a code, a number, a key or a passphrase."""
+
+HARMLESS = {
+    "casework.site.SiteRow.code": "the three digits painted on a panel",
+    "flows.definition.Act.answers": "each of them hides its value and its words",
+    "flows.definition.Action.answers": "screens that follow an answer of the store",
+    "flows.definition.Action.value": "a word of the flows",
+    "flows.definition.Action.words": "an option of a screen, the same for everybody",
+    "flows.definition.Piece.text": "a piece of a screen, the same for everybody",
+    "flows.definition.Problem.text": "what is wrong with a flow file",
+    "flows.definition.Raise.value": "a word of the flows",
+    "flows.definition.Site.code": "the three digits painted on a panel",
+    "flows.draft.Step.answers": "screens that follow an answer of the store",
+    "flows.draft.Step.value": "a word of the flows",
+    "flows.source.Text.value": "a text of a flow file",
+    "runtime.Runtime.words": "the catalogues",
+    "text.Phrase.text": "a translation",
+    "web.admin.reports.Step.text": "what a verb of the journal is called",
+}
+
+
+def values() -> list[Any]:
+    """Every dataclass of the product."""
+    found: dict[str, Any] = {}
+    for module in pkgutil.walk_packages(gateway.__path__, "gateway."):
+        if module.name.rsplit(".", 1)[-1] in ("__main__", "env") or ".versions" in module.name:
+            continue
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, type) and dataclasses.is_dataclass(value):
+                found[f"{value.__module__}.{value.__qualname__}"] = value
+    return [found[name] for name in sorted(found) if name.startswith("gateway.")]
+
+
+def test_no_value_of_the_product_shows_what_it_must_not() -> None:
+    shown = {
+        f"{value.__module__}.{value.__name__}.{field.name}".removeprefix("gateway.")
+        for value in values()
+        for field in dataclasses.fields(value)
+        if field.repr and field.name in SECRET_NAMES
+    }
+    assert shown - HARMLESS.keys() == set()
+
+
+def test_values_that_hold_secrets_show_none_of_them() -> None:
+    secret = "+243990000001"
+    row = shelf.Row(1, "123456", "t", "P0", None, "fr", date(2026, 1, 1), report.State.RECEIVED, START, None)
+    for value in (
+        report.Filing(
+            id=1,
+            reference="123456",
+            code_token=secret.encode(),
+            topic="t",
+            severity="P0",
+            lane="child",
+            site_id=None,
+            language="fr",
+            day=date(2026, 1, 1),
+            body_sealed=secret.encode(),
+            dispatch_at=START,
+            due_at=START,
+        ),
+        shelf.Opened(row, "child", None, None, secret.encode(), [(1, None, date(2026, 1, 1), secret.encode())]),
+        caseworker.Entered("N", Role.SUPERVISOR, True, secret, "fr", frozenset(), frozenset(), frozenset()),
+        account.Credentials(1, secret),
+    ):
+        assert secret not in repr(value)
+        assert secret[1:] not in str(value)

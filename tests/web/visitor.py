@@ -1,0 +1,118 @@
+"""Somebody with a browser: keeps cookies, sends forms with their token, and reads pages."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+
+from flask import Flask
+from werkzeug.datastructures import Headers
+
+from gateway.casework import report, shelf
+from gateway.later import dispatch
+from gateway.runtime import Runtime
+from tests import build
+
+END = "3"
+"""The key of the screen that says "arrived" which ends the dialogue."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """An answer: `text` is what stands between the tags, on one line."""
+
+    status: int
+    headers: Headers
+    source: str
+    body: bytes = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        bare = re.sub(r"<[^>]*>", " ", re.sub(r"<head>.*?</head>", " ", self.source, flags=re.DOTALL))
+        return " ".join(html.unescape(bare).split())
+
+    @property
+    def title(self) -> str:
+        return html.unescape(re.findall(r"<title>(.*?)</title>", self.source)[0])
+
+    @property
+    def leads_to(self) -> str:
+        return self.headers.get("Location", "")
+
+    def links(self, pattern: str) -> list[str]:
+        """The addresses of links that fit a pattern."""
+        return [
+            href
+            for href in map(html.unescape, re.findall(r'href="([^"]*)"', self.source))
+            if re.fullmatch(pattern, href)
+        ]
+
+    def value(self, name: str) -> str:
+        """What a field holds; of several with this name, the last."""
+        for tag in reversed(re.findall(r"<input[^>]*>", self.source)):
+            if f'name="{name}"' in tag:
+                found = re.search(r' value="([^"]*)"', tag)
+                return html.unescape(found[1]) if found else ""
+        raise AssertionError(f"no field {name}")
+
+
+class Visitor:
+    """A browser of somebody."""
+
+    def __init__(self, app: Flask, login: str | None = None, **headers: str) -> None:
+        self.client = app.test_client()
+        self.headers = headers
+        if login:
+            entered = self.sign_in(login)
+            assert entered.status == 303, entered.text
+
+    def get(self, path: str, **headers: str) -> Page:
+        return self._page(path, "GET", None, headers)
+
+    def post(self, path: str, fields: dict[str, str | list[str]] | None = None, token: str | None = None) -> Page:
+        token = self.token() if token is None else token
+        return self._page(path, "POST", {"csrf_token": token, **(fields or {})}, {})
+
+    def follow(self, page: Page) -> Page:
+        """Where a redirect leads, to its end."""
+        while page.status in (302, 303):
+            page = self.get(page.leads_to)
+        return page
+
+    def token(self) -> str:
+        """The token of the forms, which every page carries."""
+        return self.get("/nowhere").value("csrf_token")
+
+    def sign_in(self, login: str, passphrase: str = build.PASSPHRASE, **fields: str) -> Page:
+        return self.post("/sign-in", {"login": login, "passphrase": passphrase, **fields})
+
+    def _page(
+        self, path: str, method: str, data: dict[str, str | list[str]] | None, headers: dict[str, str]
+    ) -> Page:
+        # Over https, so that a browser's rules for secure cookies do not stand in the way of any test.
+        answer = self.client.open(
+            path, method=method, data=data, headers={**self.headers, **headers}, base_url="https://localhost"
+        )
+        body = answer.get_data()
+        answer.close()
+        packed = answer.headers.get("Content-Encoding") == "gzip"
+        return Page(answer.status_code, answer.headers, "" if packed else body.decode("utf-8", "replace"), body)
+
+
+def file(rt: Runtime, *dialogues: str) -> None:
+    """File a report for each dialogue (its keys, divided by spaces), and bring it to somebody."""
+    for at, keys in enumerate(dialogues):
+        phone = build.Phone(rt, session=f"ATUid_{rt.now():%H%M%S}_{at}")
+        phone.dial()
+        phone.press(*keys.split(), END)
+    with rt.db.read() as db:
+        due = report.to_dispatch(db, rt.now(), 1000)
+    for one in due:
+        dispatch.dispatch(rt, one)
+
+
+def first(rt: Runtime, person: int, on: shelf.Shelf = shelf.Shelf.TO_TAKE) -> shelf.Row:
+    """The first report on somebody's shelf."""
+    with rt.db.read() as db:
+        return shelf.page(db, person, on)[0][0]
