@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -262,3 +263,21 @@ def test_a_value_means_the_same_wherever_it_is_set(book: Book) -> None:
     for field, value in book.settable:
         fields.setdefault(value, set()).add(field)
     assert {value: found for value, found in fields.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("opening", ["danger", "category"])
+def test_whoever_corrects_before_sending_files_what_they_chose_last(book: Book, opening: str) -> None:
+    """Any topic, any site, changed once or twice, or with a look back in between."""
+    known = Known(tuple(Site(place, place, f"{100 + place}", f"S{place}") for place in range(1, 6)), {}, 0)
+    choices = {key: action.value for key, action in book.screens[opening].keys.items() if action.to == "site"}
+    keys = ["2", "1"] if opening == "danger" else ["2", "2"]
+
+    def filed(*pressed: str) -> list[str]:
+        act = fold(book, [*keys, *pressed], known).filed
+        return [answer.value for answer in act.answers] if act else []
+
+    for first, last in permutations(choices, 2):
+        assert filed(first, "1", "2", last, "3", "1") == [choices[last], "3"]
+        assert filed(first, "1", "2", last, "2", "2", first, "5", "1") == [choices[first], "5"]
+        assert filed(first, "1", "2", last, "4", "0", "2", "1") == [choices[last], "2"]
+        assert filed(first, "1", "2", "0", "1") == [choices[first], "1"]

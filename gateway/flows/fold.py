@@ -38,7 +38,7 @@ _REMOVED = "[...]"
 _LONGEST_WORD = 40
 
 _Answers = tuple[Answer, ...]
-_State = tuple[Screen, str | None, int, tuple[str, ...], _Answers, _Answers, Mapping[str, str]]
+_State = tuple[Screen, str | None, int, tuple[str, ...], _Answers, _Answers, Mapping[str, str], int]
 
 
 def fold(book: Book, inputs: Sequence[str], known: Known) -> Turn:
@@ -66,7 +66,7 @@ class _Walk:
 
     __slots__ = (
         "acts", "added", "answers", "book", "fresh", "known", "language", "line", "page", "question", "row",
-        "screen", "stack", "values", "wrong",
+        "screen", "since", "stack", "values", "wrong",
     )  # fmt: skip
 
     def __init__(self, book: Book, known: Known) -> None:
@@ -83,6 +83,8 @@ class _Walk:
         # What was added stays in the report, whatever is taken back on the phone.
         self.added: dict[str, Answer] = {}
         self.stack: list[_State] = []
+        # How much of the stack lies before the caller last turned back by a key that leads forward.
+        self.since = 0
         self.acts: list[Act] = []
         self.question: Question | None = None
         self.line: str | None = None
@@ -161,7 +163,7 @@ class _Walk:
         if action.act is None or action.act == ADD:
             self.stack.append(here)
         else:
-            self.stack.clear()
+            self._cut()
         if action.act is not None:
             self._act(action.act, answer, upto)
         if to == NEXT:
@@ -179,13 +181,16 @@ class _Walk:
             # A new report can begin here: nothing of the last may cling to it.
             self._forget()
             if self.acts:
-                self.stack.clear()
-        elif self.answers:
-            # Whoever is led to a screen once more takes back what was answered from there on.
-            for before in reversed(self.stack):
-                if before[0] is screen:
-                    self.answers, self.fresh = _with(before[4], self.added), before[5]
-                    break
+                self._cut()
+            self.since = 0
+            return
+        # Whoever is led to a screen once more takes back what was answered from there on. From then on the path
+        # begins there: an answer given anew must not fall to the memory of an earlier visit further along.
+        for before in reversed(self.stack[self.since :]):
+            if before[0] is screen:
+                self.answers, self.fresh = _with(before[4], self.added), before[5]
+                self.since = len(self.stack)
+                return
 
     def _answer(self, action: Action, typed: str) -> Answer | None:
         if action.field is None:
@@ -237,21 +242,28 @@ class _Walk:
         self.screen = self.book.screens[roles.start if self.language is None else roles.home]
         self.page = 0
         self._forget()
-        self.stack.clear()
+        self._cut()
 
     def _back(self) -> None:
         if self.stack:
             (
-                self.screen, self.language, self.page, self.row, self.answers, self.fresh, self.values,
+                self.screen, self.language, self.page, self.row, self.answers, self.fresh, self.values, self.since,
             ) = self.stack.pop()  # fmt: skip
             self.answers = _with(self.answers, self.added)
+
+    def _cut(self) -> None:
+        """From here no key leads back."""
+        self.stack.clear()
+        self.since = 0
 
     def _forget(self) -> None:
         self.row, self.answers, self.fresh, self.values = (), (), (), {}
         self.added.clear()
 
     def _state(self) -> _State:
-        return self.screen, self.language, self.page, self.row, self.answers, self.fresh, self.values
+        return (
+            self.screen, self.language, self.page, self.row, self.answers, self.fresh, self.values, self.since,
+        )  # fmt: skip
 
     def _free_words(self, inputs: Sequence[str], at: int) -> int:
         if not text.clean(inputs[at], MOST_LETTERS):
