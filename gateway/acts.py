@@ -116,8 +116,9 @@ def _transaction(
                 was = act.Done(mark.day, made, attempt)
             filed = was.report_id
             done.append(was)
-        if turn.ends and filed is not None:
-            for found in report.hasten(unit.db, [filed], stage.now):
+        if turn.ends:
+            reports = {was.report_id for was in done if was is not None and was.report_id is not None}
+            for found in report.hasten(unit.db, reports, stage.now):
                 unit.nudge("dispatch", found)
     return done
 

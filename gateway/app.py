@@ -9,6 +9,7 @@ from flask import Flask
 
 from gateway import log, process
 from gateway.casework import installation
+from gateway.db import Unavailable
 from gateway.runtime import Runtime
 from gateway.settings import Settings
 from gateway.web import hooks, pages
@@ -17,6 +18,7 @@ from gateway.web import hooks, pages
 def create_app(rt: Runtime) -> Flask:
     """An application on a runtime; nothing is shared with another application in the same process."""
     app = Flask("gateway.web")
+    secure = rt.settings.public_url.startswith("https://")
     app.config.update(
         SECRET_KEY=rt.settings.secret_key,
         MAX_CONTENT_LENGTH=64 * 1024,
@@ -24,10 +26,10 @@ def create_app(rt: Runtime) -> Flask:
         PERMANENT_SESSION_LIFETIME=timedelta(hours=8),
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
-        SESSION_COOKIE_NAME="gateway_form",
+        SESSION_COOKIE_NAME="__Host-gateway_form" if secure else "gateway_form",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
-        SESSION_COOKIE_SECURE=rt.settings.public_url.startswith("https://"),
+        SESSION_COOKIE_SECURE=secure,
     )
     app.url_map.merge_slashes = False  # a redirect would tell a stranger that something is at `/hooks/…`
     app.extensions["gateway"] = rt
@@ -46,7 +48,12 @@ def from_environment() -> Flask:
     process.no_core_dumps()
     log.configure("web")
     rt = Runtime.build(Settings.read())
-    with rt.db.begin() as db:
-        installation.declare(db, demo=rt.settings.demo)
+    try:
+        with rt.db.begin() as db:
+            installation.declare(db, demo=rt.settings.demo)
+    except Unavailable as error:
+        # The command that started the server has asked before; a worker that comes back while the database is
+        # away must still tell callers so, instead of ending the server by failing again and again.
+        log.warn("database.unavailable", error=error)
     rt.directory.start()
     return create_app(rt)

@@ -7,6 +7,7 @@ import argparse
 import os
 import secrets
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Sequence
@@ -24,7 +25,8 @@ from gateway.settings import ROOT, Settings, SettingsError
 
 ROUND = 0.5
 """Seconds between two rounds of the clock: how late an alert leaves when nothing else does it."""
-LEASE = timedelta(seconds=15)
+LEASE = timedelta(seconds=6)
+RENEW_EVERY = 4
 PURGE_EVERY = 3600 / ROUND
 
 
@@ -86,7 +88,7 @@ def _runtime(name: str) -> Runtime:
     return rt
 
 
-def _web(arguments: argparse.Namespace) -> None:
+def _web(arguments: argparse.Namespace) -> int:
     os.chdir(ROOT)  # before anything is looked for: the server that follows looks from there
     settings = Settings.read()
     flows.load(settings.flows_dir, settings.locales_dir, charset=settings.ussd_charset)
@@ -97,9 +99,15 @@ def _web(arguments: argparse.Namespace) -> None:
         installation.declare(session, demo=settings.demo)
     db.dispose()
     host = "127.0.0.1" if settings.demo else "0.0.0.0"
+    try:
+        # The server itself would share the port with another, and each would answer some of the key presses.
+        socket.create_server((host, settings.port)).close()
+    except OSError as error:
+        print(f"Port {settings.port} cannot be used: {error.strerror}", file=sys.stderr)
+        return 1
     # Without --respawn-failed-workers one killed worker ends the server. The access log stays off: it would hold
     # the secret address of a hook.
-    os.execv(
+    return os.execv(
         sys.executable,
         [
             sys.executable,
@@ -146,7 +154,7 @@ def _clock(arguments: argparse.Namespace) -> None:
     log.event("clock.began")
     while not stopping.wait(ROUND):
         try:
-            if rounds % 10 == 0 or not leading:
+            if rounds % RENEW_EVERY == 0 or not leading:
                 with rt.begin() as unit:
                     leading = installation.take_lease(unit.db, "clock", holder, rt.now(), LEASE)
             if leading:

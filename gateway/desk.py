@@ -106,8 +106,13 @@ def note(rt: Runtime, person: int, report_id: int, words: str) -> None:
             "words", "At most %(most)s letters; this note has %(has)s.", most=NOTE_LETTERS, has=len(words)
         )
 
+    body = json.dumps({"version": 1, "note": words}, ensure_ascii=False).encode("utf-8")
+    place = report.place(report_id)
+
     def change(unit: Unit, found: report.Coarse, now: datetime) -> None:
-        body = json.dumps({"version": 1, "note": words}, ensure_ascii=False).encode("utf-8")
+        last = report.last_addition(unit.db, report_id)
+        if last is not None and last[0] == person and rt.vault.open(place, last[1]) == body:
+            return  # the button was pressed twice on a slow line
         report.add(unit.db, report_id, rt.today(), rt.vault.seal(report.place(report_id), body), author=person)
         if found.state is report.State.ACCEPTED and found.responsible_id == person:
             report.set_clock(unit.db, report_id, now + rt.book.severities[found.severity].update)
@@ -125,6 +130,10 @@ def hand_on(rt: Runtime, person: int, report_id: int, reason: referral.HandOnRea
             other for other, _ in report.planned(unit.db, report_id) if other != person
         ]:
             raise Refused("to", "This colleague cannot take this report.")
+        waiting = referral.waiting_for(unit.db, report_id)
+        pressed_twice = to is None and referral.has_handed_on(unit.db, report_id, person)
+        if waiting not in (None, person) and (pressed_twice or to == waiting):
+            raise Refused("", "This report has been passed on already.")
         referral.hand_on(unit.db, found, person, reason, now)
         if not bring(rt, unit, found, message.Kind.ALERT, now, to=to, by=person):
             raise Refused("to", "Nobody else can take this report now.")

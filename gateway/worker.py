@@ -7,9 +7,13 @@ this process, because RQ calls a function by name; it is set once, before the fi
 
 from __future__ import annotations
 
+import signal
+import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
+import redis
 from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -19,6 +23,9 @@ from gateway.later.dispatch import dispatch as _dispatch
 from gateway.later.escalate import escalate as _escalate
 from gateway.later.send import send as _send
 from gateway.runtime import QUEUE, Runtime, connect
+
+WAIT = 1.0
+"""Seconds between two looks for a Redis that is away; the clock does the work meanwhile."""
 
 _runtime: list[Runtime] = []
 
@@ -81,14 +88,14 @@ class AllowedJob(Job):
         return super().perform()
 
 
-def run(rt: Runtime) -> None:
-    """Work until told to stop. Raises ValueError without REDIS_URL: there is nothing to wait for."""
+def prepare(rt: Runtime) -> SimpleWorker:
+    """The worker of this process. Raises ValueError without REDIS_URL: there is nothing to wait for."""
     if rt.settings.redis_url is None:
         raise ValueError("a worker needs REDIS_URL; without Redis the clock does its work")
     _runtime[:] = [rt]
     connection = connect(rt.settings.redis_url, patient=True)
     queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)
-    worker = SimpleWorker(
+    return SimpleWorker(
         [queue],
         connection=connection,
         serializer=JSONSerializer,
@@ -97,5 +104,20 @@ def run(rt: Runtime) -> None:
         worker_ttl=60,
         maintenance_interval=30,
     )
-    log.event("worker.began", queue=QUEUE)
-    worker.work(logging_level="WARNING", with_scheduler=False)
+
+
+def run(rt: Runtime) -> None:
+    """Work until told to stop, and wait while there is no Redis. Raises ValueError as `prepare` does."""
+    while True:
+        try:
+            worker = prepare(rt)
+            log.event("worker.began", queue=QUEUE)
+            worker.work(logging_level="WARNING", with_scheduler=False)
+        except redis.ConnectionError as error:
+            # RQ's own handlers would wait for a job to end; there is none.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: sys.exit(0))
+            log.warn("worker.without_redis", error=error)
+            time.sleep(WAIT)
+        else:
+            return

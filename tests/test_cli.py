@@ -206,9 +206,14 @@ def test_without_redis_the_worker_waits_in_peace(environment: dict[str, str], tm
     assert "no REDIS_URL" in log.read_text()
 
 
-def test_a_port_that_is_taken_is_named(environment: dict[str, str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        done = gateway(environment, "simulator", str(port))
-    assert done.code == 1
-    assert str(port) in done.err
+def test_a_port_that_is_taken_is_named_and_never_shared(
+    here: Callable[..., Done], environment: dict[str, str]
+) -> None:
+    """Two servers on one port would each answer some of a caller's key presses."""
+    here(environment, "keys", "init")
+    here(environment, "migrate")
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as taken:
+        port = str(taken.getsockname()[1])
+        for done in (gateway(environment, "simulator", port), gateway({**environment, "PORT": port}, "web")):
+            assert done.code == 1
+            assert f"Port {port} cannot be used" in done.err

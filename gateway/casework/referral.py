@@ -69,8 +69,8 @@ def offer(
         )
         .returning(Referral.id)
     ).scalar_one()
-    report.show_to(db, report_id, person)
     report.set_clock(db, report_id, due_at)
+    report.show_to(db, report_id, person)
     journal.write(db, now, Verb.OFFERED, actor=by, report=report_id, subject=person)
     return referral
 
@@ -145,6 +145,19 @@ def left_out(db: Session, report_id: int) -> set[int]:
     """Who said that they know somebody in a report: no later plan of it may hold them."""
     knows = (Referral.report_id == report_id) & (Referral.reason == HandOnReason.KNOWS_SOMEBODY.value)
     return set(db.scalars(select(Referral.caseworker_id).where(knows)))
+
+
+def waiting_for(db: Session, report_id: int) -> int | None:
+    """Whose answer a report waits for."""
+    pending = (Referral.report_id == report_id) & (Referral.state == State.PENDING.value)
+    return db.scalar(select(Referral.caseworker_id).where(pending))
+
+
+def has_handed_on(db: Session, report_id: int, person: int) -> bool:
+    """Whether the last that a person did with a report was to pass it on."""
+    theirs = (Referral.report_id == report_id) & (Referral.caseworker_id == person)
+    last = select(Referral.state).where(theirs).order_by(Referral.id.desc()).limit(1)
+    return db.scalar(last) == State.HANDED_ON.value
 
 
 def is_offered(db: Session, report_id: int) -> bool:

@@ -109,7 +109,8 @@ class PlanEntry(Base):
     """One person who may act on a report, and whether they may see it yet.
 
     `state`, `severity` and `due_at` are the report's own, written with it: so that the list of one person is one
-    range of one index, among however many reports of others.
+    range of one index, among however many reports of others. Only to whoever is being asked for a report that
+    somebody has and hands on does its entry say that it waits.
     """
 
     __tablename__ = "plan"
@@ -230,6 +231,13 @@ def add(db: Session, report: int, day: date, body_sealed: bytes, *, author: int 
     db.execute(_ADD, {"report_id": report, "author_id": author, "day": day, "body_sealed": body_sealed})
 
 
+def last_addition(db: Session, report: int) -> tuple[int | None, bytes] | None:
+    """The author (empty: the reporter) and the sealed body of what was added last."""
+    newest = select(Addition.author_id, Addition.body_sealed).where(Addition.report_id == report)
+    row = db.execute(newest.order_by(Addition.id.desc()).limit(1)).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
 def reconsider(db: Session, report: Coarse, *, severity: str, dispatch_at: datetime | None) -> None:
     """What an addition changes: the worst severity counts, and a dispatch still due waits for `dispatch_at`."""
     worst = min(report.severity, severity)
@@ -294,11 +302,11 @@ def planned(db: Session, report: int) -> list[tuple[int, str]]:
 
 
 def show_to(db: Session, report: int, person: int) -> None:
-    """From now on this person of the plan may read the report."""
+    """From now on this person of the plan may read the report, and it is theirs to take."""
     db.execute(
         update(PlanEntry)
         .where(PlanEntry.report_id == report, PlanEntry.caseworker_id == person)
-        .values(opened=True)
+        .values(opened=True, state=State.RECEIVED.value)
     )
 
 

@@ -343,11 +343,16 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def every_entry_of_the_plan_repeats_its_report(self) -> None:
+        """But for one who is asked or did not answer: to them it waits, though somebody else still has it."""
         found = self.house.coarse(self.made)
-        columns = (PlanEntry.state, PlanEntry.severity, PlanEntry.due_at)
-        query = select(*columns).where(PlanEntry.report_id == self.made).distinct()
-        rows = [tuple(row) for row in self.house.ask(lambda db: db.execute(query).all())]
-        assert rows in ([], [(found.state.value, found.severity, found.due_at)])
+        columns = (PlanEntry.caseworker_id, PlanEntry.state, PlanEntry.severity, PlanEntry.due_at)
+        query = select(*columns).where(PlanEntry.report_id == self.made)
+        open_ = Referral.state.in_([State.PENDING.value, State.EXPIRED.value])
+        unanswered = select(Referral.caseworker_id).where(Referral.report_id == self.made, open_)
+        asked = set(self.house.ask(lambda db: db.scalars(unanswered).all()))
+        for person, state, severity, due_at in self.house.ask(lambda db: db.execute(query).all()):
+            assert (severity, due_at) == (found.severity, found.due_at)
+            assert state == found.state.value or (person in asked and state == "received")
 
     @invariant()
     def whoever_is_responsible_was_accepted_in_the_journal(self) -> None:

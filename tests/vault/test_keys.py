@@ -294,6 +294,15 @@ def test_a_lost_ratchet_is_begun_anew_with_other_keys(tmp_path: Path) -> None:
     assert DayKeys(tmp_path).key(DAY, DAY) == second
 
 
+def test_within_a_day_the_directory_is_asked_once(tmp_path: Path) -> None:
+    days = DayKeys(tmp_path)
+    first = days.overlapping(DAY)
+    (tmp_path / "day.json").unlink()
+    assert days.overlapping(DAY) == first
+    assert days.overlapping(DAY - ONE) == first
+    assert not (tmp_path / "day.json").exists()
+
+
 def test_a_write_that_was_cut_off_before_its_rename_changes_nothing(tmp_path: Path) -> None:
     first = DayKeys(tmp_path).overlapping(DAY)
     (tmp_path / "day.new").write_text("half a sta")

@@ -286,6 +286,8 @@ def test_what_was_handed_on_can_be_taken_by_the_colleague(
     visitor = Visitor(app, "supervisor")
     page = visitor.get(f"/reports/{taken}")
     assert waiting in page.text and "Prendre ce signalement" in page.text
+    assert f"/reports/{taken}" in visitor.get("/reports?shelf=to_take").source
+    assert f"/reports/{taken}" not in visitor.get("/reports?shelf=in_work").source
     page = visitor.follow(visitor.post(f"/reports/{taken}", {"do": "accept"}))
     assert "Responsable Vous" in page.text and waiting not in page.text
 
@@ -349,3 +351,18 @@ def test_nothing_of_a_report_is_in_a_cookie_a_title_or_an_address(app: Flask, li
     with light.db.read() as db:
         (row,), _ = shelf.page(db, 1, Shelf.MINE)
     assert row.topic not in page.value("next")
+
+
+def test_a_button_pressed_twice_on_a_slow_line_does_a_thing_once(
+    app: Flask, light: Runtime, taken: int, staff: dict[str, int]
+) -> None:
+    visitor = Visitor(app, "worker")
+    visitor.get(f"/reports/{taken}")
+    for _ in range(2):
+        assert visitor.post(f"/reports/{taken}", {"do": "note", "words": "Une visite est faite."}).status == 303
+    assert visitor.get(f"/reports/{taken}").text.count("Une visite est faite.") == 1
+    on = {"do": "hand_on", "reason": "away", "to": ""}
+    assert visitor.post(f"/reports/{taken}", on).status == 303
+    again = visitor.post(f"/reports/{taken}", on)
+    assert again.status == 422
+    assert "Ce signalement a déjà été transmis." in again.text

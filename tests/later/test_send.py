@@ -1,0 +1,235 @@
+"""Sending: each due message once, to the right number, in words without content; what fails is escalated."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from gateway import inbox, text
+from gateway.casework import caseworker, message, referral
+from gateway.casework.caseworker import CaseWorker
+from gateway.later.dispatch import dispatch
+from gateway.later.escalate import escalate
+from gateway.later.send import send
+from gateway.providers import Receipt, SendFailed, Sent
+from gateway.runtime import Runtime
+from tests import build
+from tests.later import story
+
+STAFF = dict[str, int]
+
+
+@pytest.fixture
+def staff(rt: Runtime) -> STAFF:
+    return story.staff(rt)
+
+
+def alerted(rt: Runtime, keys: tuple[str, ...] = story.DANGER, session: str = "one") -> int:
+    made = story.tell(rt, keys, session)
+    dispatch(rt, made)
+    return made
+
+
+def test_an_sms_names_the_report_and_its_deadline_and_nothing_of_what_was_said(rt: Runtime, staff: STAFF) -> None:
+    made = alerted(rt)
+    assert send(rt) == 1
+    ((number, words),) = build.operator(rt).sms
+    with rt.db.read() as db:
+        assert number == caseworker.number(db, rt.vault, staff["worker"])
+    assert story.coarse(rt, made).reference in words
+    assert "10:15" in words, "15 minutes after 10:00 in Lubumbashi"
+    assert text.septets(words) <= 160
+    assert not text.offenders(words)
+    for said in ("enfant", "danger", "site a", "p0", "child"):
+        assert said not in words.lower()
+
+
+def test_every_sms_of_a_kind_is_equally_long_whatever_it_is_about(rt: Runtime, staff: STAFF) -> None:
+    for at, keys in enumerate((story.DANGER, (*story.COMPLAINT, "3"), (*story.HAZARD, "3"))):
+        alerted(rt, keys, f"session {at}")
+    send(rt)
+    assert len({len(words) for _, words in build.operator(rt).sms}) == 1
+
+
+def test_running_twice_sends_once(rt: Runtime, staff: STAFF) -> None:
+    alerted(rt)
+    assert [send(rt), send(rt)] == [1, 0]
+    assert story.messages(rt) == [("alert", "sent", None)]
+
+
+def test_senders_at_the_same_time_send_each_message_once(rt: Runtime, staff: STAFF) -> None:
+    for at in range(6):
+        alerted(rt, session=f"session {at}")
+    with ThreadPoolExecutor(4) as pool:
+        tried = list(pool.map(lambda _: send(rt), range(4)))
+    assert sum(tried) == 6
+    assert len({words for _, words in build.operator(rt).sms}) == len(build.operator(rt).sms) == 6
+
+
+def test_what_did_not_leave_is_tried_again_when_its_wait_is_over(rt: Runtime, staff: STAFF) -> None:
+    build.operator(rt).failing.extend([SendFailed("retry", "500"), SendFailed("held", "405")])
+    alerted(rt)
+    for wait in message.RETRY_AFTER[:2]:
+        assert send(rt) == 1
+        assert send(rt) == 0
+        story.clock(rt).at += wait
+    assert send(rt) == 1
+    assert len(build.operator(rt).sms) == 1
+    assert story.messages(rt) == [("alert", "sent", None)]
+
+
+def test_while_nothing_leaves_the_report_is_escalated_all_the_same(rt: Runtime, staff: STAFF) -> None:
+    build.operator(rt).failing.extend(SendFailed("held", "405") for _ in range(50))
+    made = alerted(rt)
+    for _ in range(30):
+        send(rt)
+        escalate(rt)
+        story.clock(rt).go(minutes=1)
+    assert [name for name, _ in story.asked(rt, made)] == ["Worker", "Supervisor"]
+    build.operator(rt).failing.clear()
+    story.clock(rt).go(minutes=15)
+    send(rt)
+    assert {state for _, state, _ in story.messages(rt)} == {"sent"}
+
+
+def test_an_unknown_outcome_is_sent_again_exactly_once_and_then_escalated(rt: Runtime, staff: STAFF) -> None:
+    build.operator(rt).failing.extend(SendFailed("unknown", "ReadTimeout") for _ in range(9))
+    made = alerted(rt)
+    assert send(rt) == 1
+    assert story.messages(rt) == [("alert", "unknown", "unknown")]
+    story.clock(rt).at += message.UNKNOWN_WAIT - timedelta(seconds=1)
+    assert send(rt) == 0
+    story.clock(rt).go(seconds=1)
+    assert send(rt) == 1
+    assert story.messages(rt) == [("alert", "failed", "unknown")]
+    assert escalate(rt) == 1
+    assert story.asked(rt, made)[-1] == ("Supervisor", "pending")
+    story.clock(rt).go(minutes=10)
+    assert send(rt) == 1
+    assert len(build.operator(rt).failing) == 6, "three tries in all"
+
+
+def test_an_unknown_outcome_that_had_gone_after_all_is_settled_by_the_second_send(
+    rt: Runtime, staff: STAFF
+) -> None:
+    build.operator(rt).failing.append(SendFailed("unknown", "ReadTimeout"))
+    alerted(rt)
+    send(rt)
+    story.clock(rt).at += message.UNKNOWN_WAIT
+    send(rt)
+    assert story.messages(rt) == [("alert", "sent", None)]
+    inbox.delivery_reported(rt, Receipt("ATXid_1", "delivered"))
+    assert story.messages(rt) == [("alert", "delivered", None)]
+
+
+class Hasty(build.Operator):
+    """An operator whose delivery report is here before its answer."""
+
+    rt: Runtime
+
+    def send_sms(self, number: str, text: str) -> Sent:
+        sent = super().send_sms(number, text)
+        inbox.delivery_reported(self.rt, Receipt(sent.message_id, "failed" if len(self.sms) == 1 else "delivered"))
+        return sent
+
+
+def test_a_delivery_report_that_is_quicker_than_the_answer_counts(rt: Runtime, staff: STAFF) -> None:
+    hasty = Hasty()
+    hasty.rt = rt = replace(rt, providers={hasty.name: hasty})
+    made = alerted(rt)
+    send(rt)
+    assert story.messages(rt) == [("alert", "failed", None)]
+    assert escalate(rt) == 1, "a failure that was told early does not wait for its clock either"
+    send(rt)
+    assert [state for _, state, _ in story.messages(rt)] == ["failed", "delivered"]
+    assert story.asked(rt, made)[-1] == ("Supervisor", "pending")
+
+
+def test_a_number_that_does_not_open_is_a_visible_failure_and_the_next_is_asked(rt: Runtime, staff: STAFF) -> None:
+    with rt.db.begin() as db:
+        db.execute(update(CaseWorker).where(CaseWorker.id == staff["worker"]).values(number_sealed=b"\x01" * 600))
+    made = alerted(rt)
+    send(rt)
+    assert story.messages(rt) == [("alert", "failed", "no_number")]
+    escalate(rt)
+    assert story.asked(rt, made)[-1] == ("Supervisor", "pending")
+
+
+def test_a_provider_that_breaks_unexpectedly_leaves_the_message_to_be_sent_again(
+    rt: Runtime, staff: STAFF
+) -> None:
+    class Broken(build.Operator):
+        broken = True
+
+        def send_sms(self, number: str, text: str) -> Sent:
+            if self.broken:
+                raise RuntimeError(number)
+            return super().send_sms(number, text)
+
+    broken = Broken()
+    rt = replace(rt, providers={broken.name: broken})
+    alerted(rt)
+    with pytest.raises(RuntimeError):
+        send(rt)
+    broken.broken = False
+    assert send(rt) == 0, "its lease still runs"
+    story.clock(rt).at += message.LEASE
+    assert send(rt) == 1
+    assert len(broken.sms) == 1
+
+
+def test_nobody_waits_for_a_provider_inside_a_transaction(rt: Runtime, staff: STAFF) -> None:
+    """Another process writes while the provider thinks."""
+
+    class Slow(build.Operator):
+        def send_sms(self, number: str, text: str) -> Sent:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(story.tell, other, story.HAZARD, "meanwhile").result()
+            return super().send_sms(number, text)
+
+    slow = Slow()
+    other = build.another(rt)
+    rt = replace(rt, providers={slow.name: slow})
+    alerted(rt)
+    assert send(rt) == 1
+    other.close()
+
+
+def test_an_sms_is_in_the_language_of_who_gets_it(rt: Runtime, staff: STAFF) -> None:
+    with rt.db.begin() as db:
+        db.execute(update(CaseWorker).where(CaseWorker.id == staff["supervisor"]).values(sms_language="sw_CD"))
+        db.execute(update(CaseWorker).where(CaseWorker.id == staff["integrity"]).values(sms_language="xx"))
+    alerted(rt)
+    send(rt)
+    for _ in range(2):
+        story.clock(rt).go(minutes=15)
+        escalate(rt)
+        send(rt)
+    first, second, third = (words for _, words in build.operator(rt).sms)
+    assert ["répondez" in words for words in (first, second, third)] == [True, False, True], (
+        "a language nobody knows is French"
+    )
+
+
+def test_the_log_names_rows_and_no_number_and_no_words(
+    rt: Runtime, staff: STAFF, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    build.operator(rt).failing.append(SendFailed("refused", "403"))
+    alerted(rt)
+    send(rt)
+    escalate(rt)
+    send(rt)
+    told = [(record.getMessage(), getattr(record, "fields", {})) for record in caplog.records]
+    assert Counter(name for name, _ in told) == {"sms.not_sent": 1, "sms.sent": 1}
+    whole = json.dumps(told)
+    for number, words in build.operator(rt).sms:
+        assert number not in whole
+        assert words[:10] not in whole
+    assert referral.State.PENDING.value not in whole
