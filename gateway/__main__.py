@@ -287,11 +287,12 @@ def _tell(line: str) -> None:
 
 
 def test(arguments: Sequence[str]) -> None:
-    """Become pytest with `arguments`; without any, all tests on all cores."""
+    """Become pytest with `arguments`; without any, all tests, two at a time for each core: many of them wait for
+    servers and a browser."""
     # A test that needs the browser fails without it; the others need not.
     subprocess.run([sys.executable, str(ROOT / "tests" / "browser" / "fetch.py")], check=False)
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    everything = ["-n", str(min(cores, 8)), "--dist", "worksteal"] if cores > 1 else []
+    everything = ["-n", str(min(2 * cores, 8)), "--dist", "worksteal"]
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *(arguments or everything)])
 
 

@@ -211,11 +211,12 @@ def _flows(arguments: argparse.Namespace) -> None:
 def _account(arguments: argparse.Namespace) -> None:
     rt = _runtime("account")
     passphrase = account.new_passphrase()
+    hashed = vault.hash_passphrase(passphrase)
     nobody = Entered(arguments.name, Role.ADMINISTRATOR, True, "", "fr", frozenset(), frozenset(), frozenset())
     with rt.begin() as unit:
         person = caseworker.add(unit.db, rt.vault, nobody)
         account.save_login(unit.db, person, arguments.login)
-        account.set_passphrase(unit.db, person, passphrase)
+        account.set_passphrase(unit.db, person, hashed)
     print(f"Passphrase, shown this once: {passphrase}")
 
 

@@ -244,16 +244,17 @@ def _check_people(rt: Runtime, passphrases: Mapping[str, str]) -> None:
             "this demonstration database was made with other keys: point KEYS_DIR at "
             "them, or give an empty database"
         ) from None
-    if stale:
+    for login, stranger in stale:
+        hashed = vault.hash_passphrase(passphrases[login])
         with rt.begin() as unit:
-            for login, stranger in stale:
-                account.set_passphrase(unit.db, stranger, passphrases[login])
+            account.set_passphrase(unit.db, stranger, hashed)
 
 
 def seed(rt: Runtime, passphrases: Mapping[str, str], *, reports: int = REPORTS) -> None:
     """Fill an empty database: sites, people, and reports that went through the real dialogue."""
     long_ago = rt.now() - timedelta(days=30)
     people: dict[str, int] = {}
+    hashes = {login: vault.hash_passphrase(passphrase) for login, passphrase in passphrases.items()}
     with rt.begin() as unit:
         for at, name in enumerate(SITES):
             site.add(unit.db, long_ago, name=name, code=str(101 + at))
@@ -266,7 +267,7 @@ def seed(rt: Runtime, passphrases: Mapping[str, str], *, reports: int = REPORTS)
                 Entered(name, role, True, number, "fr", frozenset(lanes), frozenset(), languages),
             )
             account.save_login(unit.db, people[login], login)
-            account.set_passphrase(unit.db, people[login], passphrases[login])
+            account.set_passphrase(unit.db, people[login], hashes[login])
     rt.directory.renew()
     chance = random.Random(2430)  # the same story in every demonstration
     for at in range(reports):

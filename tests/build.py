@@ -6,17 +6,19 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
-from gateway import migrations, vault
+from gateway import flows, migrations, vault
 from gateway.casework import account, caseworker, installation, site
 from gateway.casework.caseworker import Entered, Role
 from gateway.db import Database
-from gateway.providers import Provider, SendFailed, Sent
+from gateway.providers import SendFailed, Sent
 from gateway.providers.africastalking import AfricasTalking
-from gateway.runtime import Runtime
-from gateway.settings import Settings
+from gateway.runtime import Directory, Nudger, Runtime
+from gateway.settings import ROOT, Settings
+from gateway.text import Words
 from gateway.web import hooks
 
 SECRET = "test-secret-test-secret-test"
@@ -90,15 +92,45 @@ def runtime(
     """A runtime on a migrated, empty database, with an operator that keeps its SMS."""
     made = settings(directory, database_url, **changes)
     vault.create(made.keys_dir)
-    rt = Runtime.build(made, now=clock or Clock())
-    operator: Provider = Operator()
-    rt = replace(rt, providers={operator.name: operator})
+    rt = _runtime(made, clock or Clock())
     if not migrations.is_current(rt.db):
         migrations.upgrade(rt.db)
     with rt.db.begin() as db:
         installation.declare(db, demo=made.demo)
     rt.directory.renew()
     return rt
+
+
+def _runtime(made: Settings, clock: Callable[[], datetime]) -> Runtime:
+    """As `Runtime.build` makes it, but for the wire to the operator, and with texts read once for all tests."""
+    db, operator = Database(made.database_url), Operator()
+    return Runtime(
+        settings=made,
+        db=db,
+        vault=vault.Vault.open_directory(made.keys_dir),
+        book=_book(made.ussd_charset),
+        words=_words(),
+        directory=Directory(db, clock),
+        nudger=Nudger(made.redis_url),
+        providers={operator.name: operator},
+        now=clock,
+    )
+
+
+@cache
+def _book(charset: str) -> flows.Book:
+    return flows.load(ROOT / "flows", ROOT / "locales", charset=charset)
+
+
+@cache
+def _words() -> Words:
+    return Words.load(ROOT / "locales")
+
+
+@cache
+def hashed(passphrase: str) -> str:
+    """The slow hash of a passphrase, made once."""
+    return vault.hash_passphrase(passphrase)
 
 
 def operator(rt: Runtime) -> Operator:
@@ -129,7 +161,7 @@ def person(
             unit.db, rt.vault, Entered(name, role, active, number, "fr", lanes, sites, languages)
         )
         account.save_login(unit.db, added, login)
-        account.set_passphrase(unit.db, added, PASSPHRASE)
+        account.set_passphrase(unit.db, added, hashed(PASSPHRASE))
     rt.directory.renew()
     return added
 
@@ -215,7 +247,6 @@ def urgent(rt: Runtime, keys: Sequence[str] = ("1", "1", "1", "1", "1"), session
 
 def another(rt: Runtime, *, clock: Callable[[], datetime] | None = None) -> Runtime:
     """Another process on the same database and keys."""
-    made = Runtime.build(rt.settings, now=clock or rt.now)
-    made = replace(made, providers=rt.providers)
+    made = replace(_runtime(rt.settings, clock or rt.now), providers=rt.providers)
     made.directory.renew()
     return made

@@ -15,7 +15,7 @@ from gateway.casework.caseworker import CaseWorker, Role
 from gateway.casework.journal import Verb
 from gateway.casework.refused import Refused
 from gateway.db import Base, UtcTime
-from gateway.vault import Vault, hash_passphrase, passphrase_fits
+from gateway.vault import Vault, passphrase_fits
 
 IDLE = timedelta(minutes=30)
 LASTING = timedelta(hours=8)
@@ -80,11 +80,10 @@ def login_of(db: Session, person: int) -> str:
     return db.scalar(select(Account.login).where(Account.caseworker_id == person)) or ""
 
 
-def set_passphrase(db: Session, person: int, passphrase: str) -> None:
-    """Change a passphrase and end every session of the person."""
-    db.execute(
-        update(Account).where(Account.caseworker_id == person).values(passphrase_hash=hash_passphrase(passphrase))
-    )
+def set_passphrase(db: Session, person: int, passphrase_hash: str) -> None:
+    """Change a passphrase, given as vault.hash_passphrase made it before this transaction, and end every session
+    of the person."""
+    db.execute(update(Account).where(Account.caseworker_id == person).values(passphrase_hash=passphrase_hash))
     end_all(db, person)
 
 

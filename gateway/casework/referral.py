@@ -86,12 +86,16 @@ def accept(db: Session, found: report.Coarse, person: int, first_step_due: datet
     when somebody else has it and has not handed it on, or it is closed."""
     if found.state is report.State.CLOSED:
         raise Refused("", "This report is closed already.")
-    if found.responsible_id == person:
+    waits_for = waiting_for(db, found.id)
+    if found.responsible_id == person and waits_for != person:  # if it does, what was handed on came back round
         return False
-    pending = (Referral.report_id == found.id) & (Referral.state == State.PENDING.value)
-    if found.state is report.State.ACCEPTED and db.scalar(select(Referral.id).where(pending).limit(1)) is None:
+    if found.state is report.State.ACCEPTED and waits_for is None:
         raise Refused("", "Somebody else has taken this report.")
-    mine = pending & (Referral.caseworker_id == person)
+    mine = (
+        (Referral.report_id == found.id)
+        & (Referral.caseworker_id == person)
+        & (Referral.state == State.PENDING.value)
+    )
     db.execute(update(Referral).where(mine).values(state=State.ACCEPTED.value))
     revoke(db, found.id)
     report.take(db, found.id, person, first_step_due)
@@ -115,6 +119,7 @@ def hand_on(db: Session, found: report.Coarse, person: int, reason: HandOnReason
     if not db.scalars(update(Referral).where(mine).values(passed_on).returning(Referral.id)).all():
         # Whoever reads it without having been asked, a supervisor, has now been asked too.
         db.execute(insert(Referral).values(report_id=found.id, caseworker_id=person, due_at=now, **passed_on))
+    report.tell_plan(db, found.id)
     if reason is HandOnReason.KNOWS_SOMEBODY:
         report.leave_out(db, found.id, person)
     journal.write(db, now, Verb.HANDED_ON, actor=person, report=found.id)

@@ -243,7 +243,7 @@ def reconsider(db: Session, report: Coarse, *, severity: str, dispatch_at: datet
     worst = min(report.severity, severity)
     db.execute(update(Report).where(Report.id == report.id).values(severity=worst, dispatch_at=dispatch_at))
     if worst != report.severity:
-        _tell_plan(db, report.id)
+        tell_plan(db, report.id)
 
 
 def move(db: Session, report: int, lane: str, steps: Iterable[Step], now: datetime) -> None:
@@ -328,13 +328,13 @@ def take(db: Session, report: int, person: int, due_at: datetime) -> None:
         .where(Report.id == report)
         .values(state=State.ACCEPTED.value, responsible_id=person, due_at=due_at, dispatch_at=None)
     )
-    _tell_plan(db, report)
+    tell_plan(db, report)
 
 
 def set_clock(db: Session, report: int, due_at: datetime) -> None:
     """The next moment by which somebody must have done something."""
     db.execute(update(Report).where(Report.id == report).values(due_at=due_at))
-    _tell_plan(db, report)
+    tell_plan(db, report)
 
 
 def close(db: Session, report: Coarse, person: int, outcome: Outcome, now: datetime) -> None:
@@ -348,8 +348,15 @@ def close(db: Session, report: Coarse, person: int, outcome: Outcome, now: datet
         .where(Report.id == report.id)
         .values(state=State.CLOSED.value, outcome=outcome.value, due_at=now, dispatch_at=None)
     )
-    _tell_plan(db, report.id)
+    tell_plan(db, report.id)
     journal.write(db, now, Verb.CLOSED, actor=person, report=report.id)
+
+
+def tell_plan(db: Session, report: int) -> None:
+    """Bring what the entries of a plan repeat of their report up to date."""
+    now = _standing(db, report)
+    values = {"state": now.state, "severity": now.severity, "due_at": now.due_at}
+    db.execute(update(PlanEntry).where(PlanEntry.report_id == report).values(values))
 
 
 def place(report: int) -> str:
@@ -369,12 +376,6 @@ class _Standing:
 def _standing(db: Session, report: int) -> _Standing:
     row = db.execute(select(Report.state, Report.severity, Report.due_at).where(Report.id == report)).one()
     return _Standing(*row)
-
-
-def _tell_plan(db: Session, report: int) -> None:
-    now = _standing(db, report)
-    values = {"state": now.state, "severity": now.severity, "due_at": now.due_at}
-    db.execute(update(PlanEntry).where(PlanEntry.report_id == report).values(values))
 
 
 def _write_plan(db: Session, report: int, steps: Iterable[Step], standing: _Standing, behind: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""A store of its own for every test: the nouns need a database and keys, no flows and no provider."""
+"""A store for every test: the nouns need a database and keys, no flows and no provider."""
 
 from __future__ import annotations
 
@@ -7,16 +7,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import text
 
 from gateway import vault
-from gateway.db import Base
+from gateway.db import Base, Database
 from gateway.vault import Vault
 from tests import build
 from tests.casework.house import House
 
 if TYPE_CHECKING:
-    from tests.servers import NewDatabase, Postgres
+    from tests.servers import Postgres
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A migrated database, on SQLite and on PostgreSQL in turn. One for all these tests, emptied for each: making
+    and opening one takes longer than most of them."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('store') / 'gateway.sqlite'}"
+        build.migrated(url)
+        made = Database(url)
+        yield made
+        made.dispose()
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.create(build.migrated)
+    made = Database(url.replace("postgresql://", "postgresql+psycopg://"))
+    yield made
+    made.dispose()
+    server.drop(url)
 
 
 @pytest.fixture
@@ -26,22 +44,10 @@ def keys(tmp_path: Path) -> Vault:
     return Vault.open_directory(tmp_path / "keys")
 
 
-@pytest.fixture(scope="session")
-def migrated_postgres(postgres: Postgres) -> Iterator[str]:
-    """One database for all these tests, emptied for each: making one takes longer than most of them."""
-    url = postgres.create(build.migrated)
-    yield url
-    postgres.drop(url)
-
-
 @pytest.fixture
-def house(request: pytest.FixtureRequest, new_database: NewDatabase, keys: Vault) -> Iterator[House]:
-    """An empty, migrated store, on SQLite and on PostgreSQL in turn."""
-    if request.node.callspec.params["new_database"] == "sqlite":
-        made = House(new_database(build.migrated), keys)
-    else:
-        made = House(request.getfixturevalue("migrated_postgres"), keys)
-        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-        made.do(lambda db: db.execute(text(f"TRUNCATE {tables} RESTART IDENTITY")))
-    yield made
-    made.db.dispose()
+def house(store: Database, keys: Vault) -> House:
+    """An empty store."""
+    with store.begin() as db:
+        for table in reversed(Base.metadata.sorted_tables):
+            db.execute(table.delete())
+    return House(store, keys)

@@ -39,8 +39,8 @@ class Details(TypedDict, total=False):
 class House:
     """A store and the keys to it."""
 
-    def __init__(self, url: str, keys: Vault) -> None:
-        self.db = Database(url.replace("postgresql://", "postgresql+psycopg://"))
+    def __init__(self, db: Database, keys: Vault) -> None:
+        self.db = db
         self.keys = keys
         self._numbers = itertools.count(1)
 

@@ -12,6 +12,7 @@ from gateway.casework import Refused, account, caseworker, journal
 from gateway.casework.account import IDLE, LASTING, SignIn
 from gateway.casework.caseworker import Role
 from gateway.casework.journal import Entry
+from tests import build
 from tests.build import START
 from tests.casework.house import House
 
@@ -21,7 +22,7 @@ PASSPHRASE = "a long passphrase for tests"
 def member(house: House, login: str = "worker", **details: bool) -> int:
     made = house.person("S", Role.SUPERVISOR, active=details.get("active", True))
     house.do(account.save_login, made, login)
-    house.do(account.set_passphrase, made, PASSPHRASE)
+    house.do(account.set_passphrase, made, build.hashed(PASSPHRASE))
     return made
 
 
@@ -38,7 +39,7 @@ def who(house: House, token: bytes, now: datetime) -> int | None:
 def test_a_person_signs_in_with_their_own_passphrase_only(house: House) -> None:
     one, other = member(house, "one"), house.person("T", Role.SUPERVISOR)
     house.do(account.save_login, other, "other")
-    house.do(account.set_passphrase, other, "something else entirely")
+    house.do(account.set_passphrase, other, build.hashed("something else entirely"))
     found = house.ask(account.credentials, "one")
     assert found.person == one
     assert found.fit(PASSPHRASE)
@@ -145,7 +146,7 @@ def test_signing_out_ends_one_session_and_a_new_passphrase_ends_them_all(house: 
     mine, also_mine, others = begin(house, made), begin(house, made), begin(house, other)
     house.do(account.end, mine)
     assert [who(house, token, START) for token in (mine, also_mine, others)] == [None, made, other]
-    house.do(account.set_passphrase, made, "another passphrase")
+    house.do(account.set_passphrase, made, build.hashed("another passphrase"))
     assert [who(house, token, START) for token in (also_mine, others)] == [None, other]
     assert not house.ask(account.credentials, "worker").fit(PASSPHRASE)
     assert house.ask(account.credentials, "worker").fit("another passphrase")

@@ -35,9 +35,12 @@ def test_processes_that_start_together_declare_it_once(house: House) -> None:
     assert house.ask(lambda db: db.scalar(select(func.count()).select_from(Installation))) == 1
 
 
-def test_an_empty_database_and_ours_are_told_from_anybody_elses(house: House, database_url: str) -> None:
+def test_our_database_is_known_as_ours(house: House) -> None:
     assert house.ask(installation.is_ours)
     assert not house.ask(installation.is_empty)
+
+
+def test_an_empty_database_is_told_from_anybody_elses(database_url: str) -> None:
     other = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))
     with other.read() as db:
         assert installation.is_empty(db)
@@ -107,3 +110,4 @@ def test_a_database_that_takes_no_write_is_at_fault(house: House) -> None:
 
     with pytest.raises(Unavailable):
         house.do(ask)
+    house.db.dispose()  # on SQLite the connection stays forbidden to write

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -149,6 +151,20 @@ def test_what_was_taken_and_handed_on_can_be_taken_by_the_next(house: House) -> 
     assert states(house, made) == [(one, "handed_on"), (other, "accepted")]
 
 
+def test_what_was_handed_on_and_came_back_round_can_be_taken_again(house: House) -> None:
+    one, other = house.person(), house.person()
+    made = house.filed([one, other])
+    house.offer(made, one)
+    house.accept(made, one)
+    hand_on(house, made, one)
+    house.do(referral.expire, house.offer(made, other, START), START)
+    house.offer(made, one)
+    assert house.accept(made, one)
+    assert not house.accept(made, one)
+    assert states(house, made) == [(one, "handed_on"), (other, "expired"), (one, "accepted")]
+    assert house.coarse(made).responsible_id == one
+
+
 def test_whoever_has_handed_on_is_not_asked_again_as_if_new(house: House) -> None:
     worker, supervisor = house.person(), house.person("S", Role.SUPERVISOR)
     made = house.filed([worker, seen(supervisor)])
@@ -270,11 +286,9 @@ class Life(RuleBasedStateMachine):
         self.now: datetime = START
         self.excluded: set[int] = set()
 
-    def attempt(self, change: object) -> None:
-        try:
-            change()  # type: ignore[operator]
-        except Refused:
-            return
+    def attempt(self, change: Callable[[], object]) -> None:
+        with suppress(Refused):
+            change()
 
     def lock(self, db: Session) -> report.Coarse:
         return self.house.lock(db, self.made)
@@ -297,13 +311,23 @@ class Life(RuleBasedStateMachine):
 
     @rule(who=PEOPLE, reason=st.sampled_from(HandOnReason))
     def hand_on(self, who: int, reason: HandOnReason) -> None:
+        """As a page does it: to the next of the plan in the same transaction, or not at all."""
         person = self.people[who]
         if not self.reads(person):
             return
-        before = self.house.coarse(self.made)
-        self.attempt(lambda: hand_on(self.house, self.made, person, reason))
-        taken = before.state is report.State.ACCEPTED and before.responsible_id != person
-        if reason is HandOnReason.KNOWS_SOMEBODY and before.state is not report.State.CLOSED and not taken:
+
+        def change(db: Session) -> None:
+            referral.hand_on(db, self.lock(db), person, reason, self.now)
+            others = [other for other, _ in report.planned(db, self.made) if other != person]
+            if not others:
+                raise Refused("to", "Nobody else can take this report now.")
+            referral.offer(db, self.made, others[0], self.now + timedelta(hours=1), self.now)
+
+        try:
+            self.house.do(change)
+        except Refused:
+            return
+        if reason is HandOnReason.KNOWS_SOMEBODY:
             self.excluded.add(person)
 
     @rule(minutes=st.integers(min_value=1, max_value=120))

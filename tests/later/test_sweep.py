@@ -46,6 +46,7 @@ def test_where_workers_can_be_nudged_they_are_given_a_moment_first(
     story.clock(rt).at += GRACE
     assert sweep(rt) == 2
     assert story.asked(rt, made) == [("Worker", "pending")]
+    rt.nudger.stop()
 
 
 def test_where_redis_is_gone_the_clock_waits_for_nobody(rt: Runtime, staff: STAFF) -> None:
@@ -61,9 +62,9 @@ def test_a_whole_life_goes_by_with_nothing_but_the_clock(rt: Runtime, staff: STA
         story.tell(rt, keys, f"session {at}")
         for at, keys in enumerate((story.DANGER, story.HAZARD, story.COLLAPSE))
     ]
-    for _ in range(60):
+    for _ in range(30):
         sweep(rt)
-        story.clock(rt).go(hours=1)
+        story.clock(rt).go(hours=2)
     assert [story.asked(rt, one)[0] for one in made] == [("Worker", "expired")] * 3
     for one in made:
         assert sum(state == "pending" for _, state in story.asked(rt, one)) == 1

@@ -72,8 +72,8 @@ def address(rt: Runtime) -> Iterator[str]:
 class Reader:
     """Somebody at a screen of a size, in the light or in the dark; looks hard at every page."""
 
-    def __init__(self, tab: Tab, address: str) -> None:
-        self.tab, self.address = tab, address
+    def __init__(self, tab: Tab, address: str, *, thorough: bool = True) -> None:
+        self.tab, self.address, self.thorough = tab, address, thorough
         self.said: list[str] = []
         tab.on("console", self._hear)
         tab.on("pageerror", lambda error: self.said.append(str(error)))
@@ -97,10 +97,11 @@ class Reader:
         where = self.tab.url
         wider = self.tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wider <= 0, f"{where} is {wider} px too wide"
-        self._check(Axe().run(self.tab).response)
-        self.tab.emulate_media(color_scheme="dark")
-        self._check(self.tab.evaluate("axe.run(document, {runOnly: ['color-contrast']})"))
-        self.tab.emulate_media(color_scheme="light")
+        if self.thorough:
+            self._check(Axe().run(self.tab).response)
+            self.tab.emulate_media(color_scheme="dark")
+            self._check(self.tab.evaluate("axe.run(document, {runOnly: ['color-contrast']})"))
+            self.tab.emulate_media(color_scheme="light")
         assert self.tab.locator("h1").count() == 1, where
         assert self.said == [], where
 
@@ -120,7 +121,8 @@ class Reader:
 @pytest.mark.parametrize("width", [360, 1280])
 def test_every_page_is_fit_to_be_read(browser: Browser, address: str, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 740}, color_scheme="light")
-    reader = Reader(context.new_page(), address)
+    # What a wide window changes is where things stand; what axe asks is the same page in a narrow one.
+    reader = Reader(context.new_page(), address, thorough=width == 360)
     tab = reader.tab
 
     reader.open("/sign-in")

@@ -18,7 +18,7 @@ from gateway.casework.caseworker import ON_ROUTES, Entered, Person, Role
 from gateway.casework.journal import Verb
 from gateway.casework.route import INTEGRITY
 from gateway.runtime import Runtime
-from gateway.vault import SealBroken
+from gateway.vault import SealBroken, hash_passphrase
 from gateway.web import names, reader, runtime
 from gateway.web.admin.sign_in import me
 
@@ -54,11 +54,12 @@ def add() -> ResponseReturnValue:
     rt = runtime()
     entered, login = _entered(None), request.form.get("login", "")
     passphrase = account.new_passphrase()
+    hashed = hash_passphrase(passphrase)
     try:
         with rt.begin() as unit:
             added = caseworker.add(unit.db, rt.vault, entered)
             account.save_login(unit.db, added, login)
-            account.set_passphrase(unit.db, added, passphrase)
+            account.set_passphrase(unit.db, added, hashed)
             journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, actor=me().id, subject=added)
     except Refused as refused:
         return _page(None, entered, login, refused), 422
@@ -119,8 +120,9 @@ def change(person_id: int) -> ResponseReturnValue:
 
 def _new_passphrase(rt: Runtime, person: Person) -> ResponseReturnValue:
     passphrase = account.new_passphrase()
+    hashed = hash_passphrase(passphrase)
     with rt.begin() as unit:
-        account.set_passphrase(unit.db, person.id, passphrase)
+        account.set_passphrase(unit.db, person.id, hashed)
         journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, actor=me().id, subject=person.id)
         login = account.login_of(unit.db, person.id)
     return render_template("passphrase.html", name=person.name, login=login, passphrase=passphrase, added=False)

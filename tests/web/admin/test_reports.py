@@ -361,7 +361,7 @@ def test_a_button_pressed_twice_on_a_slow_line_does_a_thing_once(
     for _ in range(2):
         assert visitor.post(f"/reports/{taken}", {"do": "note", "words": "Une visite est faite."}).status == 303
     assert visitor.get(f"/reports/{taken}").text.count("Une visite est faite.") == 1
-    on = {"do": "hand_on", "reason": "away", "to": ""}
+    on: dict[str, str | list[str]] = {"do": "hand_on", "reason": "away", "to": ""}
     assert visitor.post(f"/reports/{taken}", on).status == 303
     again = visitor.post(f"/reports/{taken}", on)
     assert again.status == 422
