@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Column, Integer, MetaData, Table, event, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Column, Integer, MetaData, Table, event, insert, make_url, select, text, update
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session
 
@@ -218,5 +217,6 @@ def test_every_moment_is_bound_and_read_back_the_same(microseconds: int, minutes
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
     there = moment.astimezone(timezone(timedelta(minutes=minutes)))
     kind = UtcTime()
-    for dialect in (sqlite.dialect(), postgresql.dialect()):  # type: ignore[no-untyped-call]
+    for url in ("sqlite://", "postgresql+psycopg://"):
+        dialect = make_url(url).get_dialect()()
         assert kind.process_result_value(kind.process_bind_param(there, dialect), dialect) == moment

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, insert, select, up
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework import journal, report
+from gateway.casework.caseworker import CaseWorker
 from gateway.casework.journal import Verb
 from gateway.casework.refused import Refused
 from gateway.db import Base, UtcTime
@@ -141,7 +142,7 @@ def expire(db: Session, referral: int, now: datetime) -> bool:
 
 
 def fall_due(db: Session, referral: int, now: datetime) -> None:
-    """The clock of a pending referral runs out now: its message cannot arrive."""
+    """The clock of a pending referral runs out now: its message cannot arrive, or its person has left."""
     pending = (Referral.id == referral) & (Referral.state == State.PENDING.value)
     db.execute(update(Referral).where(pending, Referral.due_at > now).values(due_at=now))
 
@@ -171,15 +172,23 @@ def is_offered(db: Session, report_id: int) -> bool:
     return db.scalar(select(select(Referral.id).where(pending).exists())) or False
 
 
+def put_off(db: Session, referral: int, until: datetime) -> None:
+    """Give a pending referral more time: what was to follow could not be done."""
+    pending = (Referral.id == referral) & (Referral.state == State.PENDING.value)
+    db.execute(update(Referral).where(pending).values(due_at=until))
+
+
 def report_of(db: Session, referral: int) -> int | None:
     """Which report a referral is of."""
     return db.scalar(select(Referral.report_id).where(Referral.id == referral))
 
 
 def overdue(db: Session, now: datetime, limit: int) -> list[int]:
-    """Pending referrals whose clock has run out, longest first."""
-    late = (Referral.state == State.PENDING.value) & (Referral.due_at <= now)
-    return list(db.scalars(select(Referral.id).where(late).order_by(Referral.due_at).limit(limit)))
+    """Pending referrals whose clock has run out, longest first, and those of people who have left meanwhile."""
+    gone = select(CaseWorker.id).where(~CaseWorker.active)
+    late = (Referral.due_at <= now) | Referral.caseworker_id.in_(gone)
+    waiting = Referral.state == State.PENDING.value
+    return list(db.scalars(select(Referral.id).where(waiting, late).order_by(Referral.due_at).limit(limit)))
 
 
 def asked(db: Session, report_id: int) -> list[int]:

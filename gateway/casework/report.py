@@ -278,9 +278,9 @@ def to_dispatch(db: Session, now: datetime, limit: int) -> list[int]:
     return list(db.scalars(select(Report.id).where(where).order_by(Report.dispatch_at).limit(limit)))
 
 
-def dispatched(db: Session, report: int) -> None:
-    """The first referral is made: nothing is due for dispatch."""
-    db.execute(update(Report).where(Report.id == report).values(dispatch_at=None))
+def set_dispatch(db: Session, report: int, at: datetime | None) -> None:
+    """When the report is to be brought to somebody; None when that is done."""
+    db.execute(update(Report).where(Report.id == report).values(dispatch_at=at))
 
 
 def load(db: Session) -> dict[int, int]:

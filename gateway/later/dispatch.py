@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from gateway import log
 from gateway.casework import caseworker, message, referral, report, route
+from gateway.db import Unavailable
 from gateway.runtime import Runtime, Unit
 
 NOBODY_WAIT = timedelta(minutes=1)
-"""How soon to look again when a plan holds nobody who is active."""
+"""How soon to look again when a plan holds nobody who is active, or when what was to be done failed."""
+
+
+def one_by_one(
+    rt: Runtime,
+    job: str,
+    rows: list[int],
+    work: Callable[[int], object],
+    put_off: Callable[[Any, int, datetime], None],
+) -> int:
+    """Do `work` for each row. One that fails is put off for a minute, so that it never holds up those behind it.
+    Returns how many rows there were."""
+    for row in rows:
+        try:
+            work(row)
+        except Exception as error:
+            log.warn("row.failed", error=error, job=job)
+            with suppress(Unavailable), rt.begin() as unit:
+                put_off(unit.db, row, rt.now() + NOBODY_WAIT)
+    return len(rows)
 
 
 def dispatch(rt: Runtime, report_id: int) -> None:
@@ -44,7 +67,7 @@ def bring(
     due_at = now + steps[min(len(asked), len(steps) - 1)]
     offered = referral.offer(unit.db, found.id, person, due_at, now, by=by)
     message.queue(unit.db, offered, kind, now)
-    report.dispatched(unit.db, found.id)
+    report.set_dispatch(unit.db, found.id, None)
     unit.nudge("send")
     return True
 

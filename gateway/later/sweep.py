@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from gateway.casework import message, report
-from gateway.later.dispatch import dispatch
+from gateway.later.dispatch import dispatch, one_by_one
 from gateway.later.escalate import escalate
 from gateway.later.send import send
 from gateway.runtime import Runtime
@@ -21,9 +22,7 @@ def sweep(rt: Runtime) -> int:
     with rt.db.read() as db:
         waiting = report.to_dispatch(db, due, BATCH)
         outbox = message.is_due(db, due)
-    for report_id in waiting:
-        dispatch(rt, report_id)
-    done = len(waiting) + escalate(rt)
+    done = one_by_one(rt, "dispatch", waiting, partial(dispatch, rt), report.set_dispatch) + escalate(rt)
     if outbox or done:
         done += send(rt)
     return done

@@ -125,7 +125,7 @@ def test_a_severity_is_only_ever_raised(house: House) -> None:
 def test_dispatch_is_hastened_only_where_it_is_still_to_come(house: House) -> None:
     waiting = house.filed(dispatch_at=START + timedelta(minutes=3))
     due, done = house.filed(dispatch_at=START), house.filed()
-    house.do(report.dispatched, done)
+    house.do(report.set_dispatch, done, None)
     hastened = house.do(report.hasten, [waiting, due, done, 7], START)
     assert hastened == [waiting]
     assert house.do(report.hasten, [waiting, due, done], START) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gateway import acts, hop
 from gateway.casework import caseworker, journal, referral, report
@@ -15,7 +15,7 @@ from gateway.casework.message import Message
 from gateway.casework.referral import Referral
 from gateway.casework.report import PlanEntry, Report
 from gateway.providers import Ended, Hop
-from gateway.runtime import Runtime
+from gateway.runtime import Nudger, Runtime
 from tests import build
 
 DANGER = ("1", "1", "1", "1", "1")
@@ -156,8 +156,23 @@ def watched(rt: Runtime) -> tuple[Runtime, list[tuple[str, int | None]]]:
     """The same runtime, and a list of every nudge it hands over from now on."""
     nudges: list[tuple[str, int | None]] = []
 
-    class Listening(type(rt.nudger)):  # type: ignore[misc]
+    class Listening(Nudger):
         def hand_over(self, job: str, row: int | None) -> None:
             nudges.append((job, row))
 
     return replace(rt, nudger=Listening(None)), nudges
+
+
+def spoil(rt: Runtime, report_id: int) -> None:
+    """Give a report a severity that the flows do not know (any more)."""
+    _set(rt, report_id, "P9")
+
+
+def mend(rt: Runtime, report_id: int) -> None:
+    """Give it a known one again."""
+    _set(rt, report_id, "P0")
+
+
+def _set(rt: Runtime, report_id: int, severity: str) -> None:
+    with rt.begin() as unit:
+        unit.db.execute(update(Report).where(Report.id == report_id).values(severity=severity))

@@ -116,3 +116,12 @@ def test_reports_in_plenty_are_all_escalated_in_rounds(rt: Runtime, staff: STAFF
     story.clock(rt).go(minutes=15)
     assert escalate(rt) == 3
     assert {tuple(story.asked(rt, one)) for one in made} == {(("Worker", "expired"), ("Supervisor", "pending"))}
+
+
+def test_whoever_leaves_is_not_waited_for(rt: Runtime, staff: STAFF) -> None:
+    made = story.tell(rt)
+    sweep(rt)
+    assert story.asked(rt, made) == [("Worker", "pending")]
+    story.leave(rt, staff["worker"])
+    sweep(rt)
+    assert story.asked(rt, made) == [("Worker", "expired"), ("Supervisor", "pending")]

@@ -73,3 +73,17 @@ def test_a_whole_life_goes_by_with_nothing_but_the_clock(rt: Runtime, staff: STA
     assert sweep(rt) == 0
     numbers = [number for number, _ in build.operator(rt).sms]
     assert len(set(numbers)) == 3
+
+
+def test_one_report_that_cannot_be_dispatched_holds_up_no_other(rt: Runtime, staff: STAFF) -> None:
+    broken = story.tell(rt)
+    story.spoil(rt, broken)
+    good = [story.tell(rt, session=f"good-{at}") for at in range(3)]
+    sweep(rt)
+    assert all(story.asked(rt, made) == [("Worker", "pending")] for made in good)
+    assert story.asked(rt, broken) == []
+    assert sweep(rt) == 0, "it is looked at again in a minute, not all the time"
+    story.mend(rt, broken)
+    story.clock(rt).go(minutes=1)
+    sweep(rt)
+    assert story.asked(rt, broken) == [("Worker", "pending")]
