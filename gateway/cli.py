@@ -105,34 +105,7 @@ def _web(arguments: argparse.Namespace) -> int:
     except OSError as error:
         print(f"Port {settings.port} cannot be used: {error.strerror}", file=sys.stderr)
         return 1
-    # Without --respawn-failed-workers one killed worker ends the server. The access log stays off: it would hold
-    # the secret address of a hook.
-    return os.execv(
-        sys.executable,
-        [
-            sys.executable,
-            "-m",
-            "granian",
-            "--interface",
-            "wsgi",
-            "--host",
-            host,
-            "--port",
-            str(settings.port),
-            "--workers",
-            "2",
-            "--blocking-threads",
-            "4",
-            "--http",
-            "1",
-            "--no-ws",
-            "--respawn-failed-workers",
-            "--no-access-log",
-            "--log-level",
-            "warning",
-            "wsgi:app",
-        ],
-    )
+    return os.execv(sys.executable, process.server(host, settings.port, ROOT))
 
 
 def _worker(arguments: argparse.Namespace) -> None:

@@ -19,14 +19,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gateway import desk, flows, hop, migrations, vault
+from gateway import desk, flows, hop, migrations, process, vault
 from gateway.casework import Refused, account, caseworker, installation, report, site
 from gateway.casework.caseworker import Entered, Role
 from gateway.db import Database, Unavailable
 from gateway.later.dispatch import dispatch
 from gateway.providers import Hop
 from gateway.runtime import Runtime
-from gateway.settings import Settings, SettingsError
+from gateway.settings import ROOT, Settings, SettingsError
 
 CODE = "*384*2430#"
 SITES = ("Site Alpha", "Site Beta", "Site Gamma", "Site Delta", "Site Epsilon", "Site Zeta", "Site Eta")
@@ -142,7 +142,8 @@ def _commands(
     if own_valkey:
         path = environment["REDIS_URL"].removeprefix("unix://")
         commands.append(("valkey", valkey(path), lambda: listens(path)))
-    commands.append(("web", [*this, "web"], lambda: _answers(settings.port)))
+    # The server itself: all that `web` would look at first has been looked at here.
+    commands.append(("web", process.server("127.0.0.1", settings.port, ROOT), lambda: _answers(settings.port)))
     if own_simulator:
         commands.append(("simulator", [*this, "simulator", environment["AT_URL"].rsplit(":", 1)[1]], None))
     commands += [("worker", [*this, "worker"], None), ("clock", [*this, "clock"], None)]

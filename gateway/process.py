@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 
 # From <linux/prctl.h>; see prctl(2).
 _PR_SET_PDEATHSIG = 1
@@ -45,6 +46,18 @@ def no_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def server(host: str, port: int, directory: Path) -> list[str]:
+    """The command of the web server, over the `wsgi.py` in `directory`.
+
+    Without --respawn-failed-workers one killed worker ends the server. The access log stays off: it would hold
+    the secret address of a hook.
+    """
+    where = ["--host", host, "--port", str(port), "--working-dir", str(directory)]
+    how = ["--interface", "wsgi", "--http", "1", "--no-ws", "--workers", "2", "--blocking-threads", "4"]
+    care = ["--respawn-failed-workers", "--no-access-log", "--log-level", "warning"]
+    return [sys.executable, "-m", "granian", *where, *how, *care, "wsgi:app"]
 
 
 def _prctl(option: int, argument: int) -> None:

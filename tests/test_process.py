@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway import process
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -70,3 +72,8 @@ def test_no_core_is_dumped(fact: str) -> None:
     }
     done = _python(f"from gateway.process import no_core_dumps; no_core_dumps(); {facts[fact]}")
     assert done.stdout.strip() == "True", done.stderr
+
+
+def test_the_web_server_is_started_so_that_it_outlives_a_worker_and_logs_no_address(tmp_path: Path) -> None:
+    command = process.server("127.0.0.1", 8123, tmp_path)
+    assert {"--respawn-failed-workers", "--no-access-log", "127.0.0.1", "8123", str(tmp_path)} <= set(command)
