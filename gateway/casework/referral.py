@@ -154,7 +154,7 @@ def left_out(db: Session, report_id: int) -> set[int]:
 
 
 def waiting_for(db: Session, report_id: int) -> int | None:
-    """Whose answer a report waits for."""
+    """Whose answer a report waits for: asked for the first time, or because it was handed on."""
     pending = (Referral.report_id == report_id) & (Referral.state == State.PENDING.value)
     return db.scalar(select(Referral.caseworker_id).where(pending))
 
@@ -164,12 +164,6 @@ def has_handed_on(db: Session, report_id: int, person: int) -> bool:
     theirs = (Referral.report_id == report_id) & (Referral.caseworker_id == person)
     last = select(Referral.state).where(theirs).order_by(Referral.id.desc()).limit(1)
     return db.scalar(last) == State.HANDED_ON.value
-
-
-def is_offered(db: Session, report_id: int) -> bool:
-    """Whether somebody is being asked for a report now: for the first time, or because it was handed on."""
-    pending = (Referral.report_id == report_id) & (Referral.state == State.PENDING.value)
-    return db.scalar(select(select(Referral.id).where(pending).exists())) or False
 
 
 def put_off(db: Session, referral: int, until: datetime) -> None:

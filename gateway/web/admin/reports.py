@@ -146,7 +146,7 @@ def _page(report_id: int, refused: Refused | None = None) -> str:
     if reading is None:
         abort(404)
     with rt.db.read() as db:
-        offered = referral.is_offered(db, report_id)
+        offered = referral.waiting_for(db, report_id) is not None
     mine = reading.row.state is State.ACCEPTED and reading.responsible_id == me().id
     return render_template(
         "report.html",
