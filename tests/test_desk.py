@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from gateway import desk
-from gateway.casework import Refused, report
+from gateway.casework import Refused, report, shelf
 from gateway.casework.caseworker import Role
 from gateway.casework.journal import Verb
 from gateway.casework.referral import HandOnReason
@@ -278,3 +278,14 @@ def test_a_note_in_the_place_of_an_answer_is_broken_and_hides_nothing_else(
     reading = desk.read(rt, staff["worker"], made)
     assert reading is not None
     assert (reading.broken, [one.words for one in reading.notes]) == (1, ["une note"])
+
+
+def test_what_was_handed_on_stays_to_take_whatever_the_one_in_charge_notes(rt: Runtime, staff: STAFF) -> None:
+    made = story.tell(rt)
+    dispatch(rt, made)
+    desk.accept(rt, staff["worker"], made)
+    desk.hand_on(rt, staff["worker"], made, HandOnReason.AWAY, staff["supervisor"])
+    desk.note(rt, staff["worker"], made, "Rien de nouveau.")
+    with rt.db.read() as db:
+        rows, _ = shelf.page(db, staff["supervisor"], shelf.Shelf.TO_TAKE)
+    assert [row.id for row in rows] == [made]

@@ -71,6 +71,7 @@ def offer(
         .returning(Referral.id)
     ).scalar_one()
     report.set_clock(db, report_id, due_at)
+    report.tell_plan(db, report_id)
     report.show_to(db, report_id, person)
     journal.write(db, now, Verb.OFFERED, actor=by, report=report_id, subject=person)
     return referral

@@ -243,7 +243,7 @@ def reconsider(db: Session, report: Coarse, *, severity: str, dispatch_at: datet
     worst = min(report.severity, severity)
     db.execute(update(Report).where(Report.id == report.id).values(severity=worst, dispatch_at=dispatch_at))
     if worst != report.severity:
-        tell_plan(db, report.id)
+        tell_plan(db, report.id, clock_only=True)
 
 
 def move(db: Session, report: int, lane: str, steps: Iterable[Step], now: datetime) -> None:
@@ -334,7 +334,7 @@ def take(db: Session, report: int, person: int, due_at: datetime) -> None:
 def set_clock(db: Session, report: int, due_at: datetime) -> None:
     """The next moment by which somebody must have done something."""
     db.execute(update(Report).where(Report.id == report).values(due_at=due_at))
-    tell_plan(db, report)
+    tell_plan(db, report, clock_only=True)
 
 
 def close(db: Session, report: Coarse, person: int, outcome: Outcome, now: datetime) -> None:
@@ -352,10 +352,10 @@ def close(db: Session, report: Coarse, person: int, outcome: Outcome, now: datet
     journal.write(db, now, Verb.CLOSED, actor=person, report=report.id)
 
 
-def tell_plan(db: Session, report: int) -> None:
-    """Bring what the entries of a plan repeat of their report up to date."""
+def tell_plan(db: Session, report: int, *, clock_only: bool = False) -> None:
+    """Bring what a plan repeats of its report up to date; `clock_only`: whoever is being asked stays asked."""
     now = _standing(db, report)
-    values = {"state": now.state, "severity": now.severity, "due_at": now.due_at}
+    values = {"severity": now.severity, "due_at": now.due_at} | ({} if clock_only else {"state": now.state})
     db.execute(update(PlanEntry).where(PlanEntry.report_id == report).values(values))
 
 
