@@ -4,7 +4,7 @@ A module imports from lower floors only; `|` marks neighbours that never import 
 
     8  bench
     7  app | cli | supervisor | demo
-    6  web | catalogues
+    6  web | catalogues | keys
     5  hop | inbox | desk | worker
     4  acts | later
     3  runtime

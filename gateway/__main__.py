@@ -43,6 +43,8 @@ COMMANDS = {
     "clock": "the clock that escalates, sweeps and purges",
     "migrate": "bring the database to its newest form",
     "keys": "make and change keys",
+    "stores": "write anew the page of what each store holds",
+    "journal": "check the journal, print its head",
     "flows": "check, draw and play the dialogues",
     "account": "the people who sign in",
     "simulator": "a stand-in for the mobile operator",

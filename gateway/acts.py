@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -19,7 +19,7 @@ from gateway.db import Conflict
 from gateway.flows.definition import FRENCH
 from gateway.providers import Ended, Hop
 from gateway.runtime import Runtime, Unit
-from gateway.vault import Marks, shown
+from gateway.vault import Marks, Reader, shown
 
 QUIET = timedelta(minutes=3)
 """How long after its last answer a dialogue counts as ended, when nobody says so."""
@@ -75,8 +75,7 @@ def hasten(rt: Runtime, ended: Ended) -> None:
         reports = act.reports_of(db, dialogue)
     if reports:
         with rt.begin() as unit:
-            for found in report.hasten(unit.db, reports, rt.now()):
-                unit.nudge("dispatch", found)
+            _hasten(unit, reports, rt.now())
 
 
 def _write(
@@ -118,9 +117,14 @@ def _transaction(
             done.append(was)
         if turn.ends:
             reports = {was.report_id for was in done if was is not None and was.report_id is not None}
-            for found in report.hasten(unit.db, reports, stage.now):
-                unit.nudge("dispatch", found)
+            _hasten(unit, reports, stage.now)
     return done
+
+
+def _hasten(unit: Unit, reports: Collection[int], now: datetime) -> None:
+    for found in report.hasten(unit.db, reports, now):
+        journal.write(unit.db, now, Verb.CLOCK_SET, report=found)
+        unit.nudge("dispatch", found)
 
 
 class _Codes:
@@ -130,6 +134,10 @@ class _Codes:
         # The day of the act's own marks, by its material: a day begun since then would give another code.
         self._rt, self._today, self._days = rt, today, days
         self._tokens: dict[tuple[bytes, int], bytes] = {}
+
+    def day(self, material: bytes) -> date:
+        """The day that a filing belongs to: the day keys', which no clock can put back."""
+        return self._days[material]
 
     def token(self, material: bytes, attempt: int) -> bytes:
         key = material, attempt
@@ -158,6 +166,7 @@ def _file(stage: _Stage, one: flows.Act, filed: int | None, codes: _Codes, mater
         if reference_taken:
             reference = _reference()
     urgent = severity == MOST_URGENT
+    readers = _readers(stage, lane, site_id, stage.language)
     report.file(
         db,
         report.Filing(
@@ -170,11 +179,13 @@ def _file(stage: _Stage, one: flows.Act, filed: int | None, codes: _Codes, mater
             site_id=site_id,
             language=stage.language,
             day=stage.today,
-            body_sealed=rt.vault.seal(report.place(report_id), _body(stage, one)),
+            key=rt.vault.report_key(report.place(report_id), codes.day(material), readers),
+            body=_body(stage, one),
             dispatch_at=now if urgent else now + QUIET,
             due_at=now + rt.book.severities[severity].accept[0],
         ),
         _plan(stage, lane, site_id, stage.language),
+        {reader.id: reader.public for reader in readers},
     )
     if urgent:
         stage.unit.nudge("dispatch", report_id)
@@ -190,7 +201,7 @@ def _add(stage: _Stage, one: flows.Act, filed: int | None, codes: _Codes, materi
     found = report.lock(db, filed)
     if found is None:
         raise LookupError("the report of this dialogue is gone")
-    report.add(db, filed, stage.today, rt.vault.seal(report.place(filed), _body(stage, one)))
+    report.add(db, rt.vault, found, stage.today, _body(stage, one))
     severity = min(found.severity, rt.book.severity(one.facts))
     urgent = severity == MOST_URGENT
     # What turns out to be an emergency does not wait for the clock of whoever was told of something less.
@@ -225,6 +236,16 @@ def _stricter(lane: str) -> tuple[str, ...]:
 def _plan(stage: _Stage, lane: str, site_id: int | None, language: str) -> list[route.Step]:
     directory = stage.rt.directory
     return route.plan(lane=lane, site=site_id, language=language, people=directory.people, load=directory.load)
+
+
+def _readers(stage: _Stage, lane: str, site_id: int | None, language: str) -> list[Reader]:
+    """Everybody of the plan, all its tiers, and of the lanes a later answer may move the report to: after this
+    hop nobody can read it who was not given its key, and at three in the morning nobody signs in to give it. Until
+    their turn comes, the plan keeps the report from them, not mathematics."""
+    lanes = [lane, *(to for to in stage.rt.book.moves.values() if to not in _stricter(lane))]
+    planned = {step.person for one in lanes for step in _plan(stage, one, site_id, language)}
+    people = stage.rt.directory.people
+    return [person.reader for person in people if person.id in planned and person.reader is not None]
 
 
 def _body(stage: _Stage, one: flows.Act) -> bytes:

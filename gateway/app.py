@@ -6,8 +6,9 @@ import multiprocessing
 from datetime import timedelta
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from gateway import log, process
+from gateway import keys, log, process
 from gateway.casework import installation
 from gateway.db import Unavailable
 from gateway.runtime import Runtime
@@ -35,6 +36,10 @@ def create_app(rt: Runtime) -> Flask:
     app.extensions["gateway"] = rt
     pages.register(app, rt)
     app.register_blueprint(hooks.hooks)
+    if rt.settings.proxies:  # the address alone: host and scheme are PUBLIC_URL's
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=rt.settings.proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0
+        )
     app.wsgi_app = hooks.Door(rt, app.wsgi_app)  # type: ignore[method-assign]
     return app
 
@@ -50,10 +55,13 @@ def from_environment() -> Flask:
     rt = Runtime.build(Settings.read())
     try:
         with rt.db.begin() as db:
-            installation.declare(db, demo=rt.settings.demo)
+            installation.declare(db, demo=rt.settings.demo, keys=rt.vault.check())
     except Unavailable as error:
         # The command that started the server has asked before; a worker that comes back while the database is
         # away must still tell callers so, instead of ending the server by failing again and again.
         log.warn("database.unavailable", error=error)
+    keys.begin(rt.settings)
     rt.directory.start()
-    return create_app(rt)
+    app = create_app(rt)
+    log.hush()
+    return app

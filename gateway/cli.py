@@ -11,11 +11,14 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
-from gateway import catalogues, flows, log, migrations, process, vault
-from gateway.casework import Refused, account, caseworker, installation
-from gateway.casework.caseworker import Entered, Role
+from gateway import catalogues, flows, keys, log, migrations, process, stores, vault
+from gateway.casework import Refused, account, caseworker, chain, installation, joining, journal
+from gateway.casework.caseworker import ON_ROUTES, Entered, Role
+from gateway.casework.journal import Verb
 from gateway.db import Database, Unavailable
 from gateway.flows import draw, play
 from gateway.later.purge import purge
@@ -28,6 +31,8 @@ ROUND = 0.5
 LEASE = timedelta(seconds=6)
 RENEW_EVERY = 4
 PURGE_EVERY = 3600 / ROUND
+SHOWN = 100
+"""Faults of the journal that are listed one by one."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -44,6 +49,11 @@ def main(argv: Sequence[str]) -> int:
             "run, and was `python3 -m gateway migrate` run on it?",
             file=sys.stderr,
         )
+        return 1
+    except Exception as error:  # its words may quote what nobody may read
+        if log.configured():
+            raise  # the log says what it was, without them
+        print("An error of this program:", *log.scrub(error), sep="\n  ", file=sys.stderr)
         return 1
     return code or 0
 
@@ -63,16 +73,30 @@ def _parser() -> argparse.ArgumentParser:
     command("worker", _worker, "the worker that sends what is due as soon as it is nudged")
     command("clock", _clock, "the clock: does whatever is due and no worker has done")
     command("migrate", _migrate, "bring the database to its newest form")
-    keys = command("keys", _keys, "make the key directory")
-    keys.add_argument("what", choices=["init"])
+    keys.commands(command("keys", keys.run, "the key directory: make it, look at it, rotate, escrow, destroy"))
+    lines = command("journal", _journal, "check the journal, or print its head for outsiders to keep")
+    lines.add_argument("what", choices=["verify", "heads"])
+    lines.add_argument(
+        "file", nargs="?", type=Path, help="verify: heads that outsiders kept, as they were printed"
+    )
     flow = command("flows", _flows, "check, draw or play the dialogue")
     flow.add_argument("what", choices=["check", "draw", "play"])
-    people = command("account", _account, "add an administrator, who adds everybody else")
-    people.add_argument("what", choices=["add"])
-    people.add_argument("login", help="the name to sign in with")
-    people.add_argument("name", help="the name that colleagues see")
+    people = command(
+        "account", _account, "invite an administrator, who adds everybody else; confirm the first keys"
+    )
+    does = people.add_subparsers(dest="what", metavar="what", required=True)
+    added = does.add_parser("add", help="add an administrator or a technician, and print their invitation")
+    added.add_argument("login", help="the name to sign in with")
+    added.add_argument("name", help="the name that colleagues see")
+    added.add_argument("--role", choices=["administrator", "technician"], default="administrator")
+    for what, help_ in (
+        ("invite", "print a new invitation of an administrator or a technician"),
+        ("confirm", "confirm the key of one of the first two who can confirm all others"),
+    ):
+        does.add_parser(what, help=help_).add_argument("login", help="the name to sign in with")
     operator = command("simulator", _simulator, "a stand-in for the operator's SMS service, on this machine only")
     operator.add_argument("port", type=int)
+    command("stores", _stores, "write anew the page of what each store holds, for how long, and who can read it")
     command("messages", _messages, "bring the translators' catalogues up to date with the texts")
     command("lock", _lock, "write the lock files anew (needs uv)")
     return parser
@@ -84,7 +108,7 @@ def _runtime(name: str) -> Runtime:
     log.configure(name)
     rt = Runtime.build(Settings.read())
     with rt.db.begin() as db:
-        installation.declare(db, demo=rt.settings.demo)
+        installation.declare(db, demo=rt.settings.demo, keys=rt.vault.check())
     return rt
 
 
@@ -92,11 +116,11 @@ def _web(arguments: argparse.Namespace) -> int:
     os.chdir(ROOT)  # before anything is looked for: the server that follows looks from there
     settings = Settings.read()
     flows.load(settings.flows_dir, settings.locales_dir, charset=settings.ussd_charset)
-    vault.Vault.open_directory(settings.keys_dir)
+    opened = vault.Vault.open_directory(settings.keys_dir, settings.keys_mirror)
     # Each worker asks this too; here it is answered in one line, there in a crash loop of the server.
     db = Database(settings.database_url)
     with db.begin() as session:
-        installation.declare(session, demo=settings.demo)
+        installation.declare(session, demo=settings.demo, keys=opened.check())
     db.dispose()
     host = "127.0.0.1" if settings.demo else "0.0.0.0"
     try:
@@ -112,8 +136,9 @@ def _worker(arguments: argparse.Namespace) -> None:
     from gateway import worker
 
     rt = _runtime("worker")
+    keys.begin(rt.settings)
     if rt.settings.redis_url is None:
-        log.warn("worker.idle", reason="no REDIS_URL")
+        log.warn("worker.idle", reason="no_redis_url")
         _wait_for_signal().wait()
         return
     worker.run(rt)
@@ -121,10 +146,12 @@ def _worker(arguments: argparse.Namespace) -> None:
 
 def _clock(arguments: argparse.Namespace) -> None:
     rt = _runtime("clock")
+    keys.begin(rt.settings)
     stopping = _wait_for_signal()
     holder = secrets.token_hex(8)
     rounds, leading = 0, False
     log.event("clock.began")
+    log.hush()
     while not stopping.wait(ROUND):
         try:
             if rounds % RENEW_EVERY == 0 or not leading:
@@ -157,18 +184,32 @@ def _migrate(arguments: argparse.Namespace) -> None:
     print(f"The database is at migration {migrations.head()}.")
 
 
-def _keys(arguments: argparse.Namespace) -> int:
-    directory = Settings.read().keys_dir
-    try:
-        vault.create(directory)
-    except FileExistsError:
-        print(f"{directory} holds a server key already; nothing was changed.", file=sys.stderr)
-        return 1
-    print(
-        f"Made a server key in {directory}. Keep a copy of server.key apart from the database and its backups:\n"
-        "without it no report can be opened. day.json must be in no backup."
+def _journal(arguments: argparse.Namespace) -> int:
+    rt = _runtime("journal")
+    with rt.db.read(still=True) as db:
+        if arguments.what == "heads":
+            print(chain.head(db) or "The journal has no line yet.")
+            return 0
+        try:
+            kept = chain.read_heads(arguments.file.read_text(encoding="utf-8")) if arguments.file else []
+        except (OSError, UnicodeDecodeError) as error:
+            print(f"{arguments.file} cannot be read: {error}", file=sys.stderr)
+            return 1
+        verdict = chain.verify(db, rt.vault.journal_key, kept, _walked)
+    for fault in verdict.faults[:SHOWN]:
+        print(f"{fault.where}: {fault.what}.")
+    if len(verdict.faults) > SHOWN:
+        print(f"… and {len(verdict.faults) - SHOWN} more.")
+    count = "{lines} lines, {report} reports, {person} people, {site} sites".format(
+        lines=verdict.lines, **verdict.things
     )
-    return 0
+    print(f"{count}: {'something does not fit' if verdict.faults else 'all fit'}.")
+    return 1 if verdict.faults else 0
+
+
+def _walked(lines: int) -> None:
+    if lines % 50_000 == 0:
+        print(f"{lines} lines …", file=sys.stderr)
 
 
 def _flows(arguments: argparse.Namespace) -> None:
@@ -181,16 +222,52 @@ def _flows(arguments: argparse.Namespace) -> None:
         print(f"{len(book.screens)} screens in {len(book.languages)} languages: no problem. Digest {book.digest}.")
 
 
-def _account(arguments: argparse.Namespace) -> None:
+def _account(arguments: argparse.Namespace) -> int:
     rt = _runtime("account")
-    passphrase = account.new_passphrase()
-    hashed = vault.hash_passphrase(passphrase)
-    nobody = Entered(arguments.name, Role.ADMINISTRATOR, True, "", "fr", frozenset(), frozenset(), frozenset())
+    if arguments.what == "confirm":
+        return _confirm(rt, arguments.login)
     with rt.begin() as unit:
-        person = caseworker.add(unit.db, rt.vault, nobody)
-        account.save_login(unit.db, person, arguments.login)
-        account.set_passphrase(unit.db, person, hashed)
-    print(f"Passphrase, shown this once: {passphrase}")
+        if arguments.what == "add":
+            role = Role(arguments.role)
+            nobody = Entered(arguments.name, role, True, "", "fr", frozenset(), frozenset(), frozenset())
+            person = caseworker.add(unit.db, rt.vault, nobody)
+            account.save_login(unit.db, person, arguments.login)
+            journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, subject=person)
+        else:
+            found = account.holder(unit.db, arguments.login)
+            if found.role in ON_ROUTES:
+                raise Refused(
+                    "login", "Reports are brought to them: an administrator invites them, on their page."
+                )
+            person = found.id
+        code = joining.invite(unit.db, rt.vault, person, None, rt.now())
+        login = account.login_of(unit.db, person)
+    until = (rt.now() + joining.LASTS).astimezone(rt.settings.local_zone)
+    print(
+        f"Invitation for {login}, shown this once: {code}\n"
+        f"Good until {until:%Y-%m-%d %H:%M}, at {rt.settings.public_url}/join. "
+        "A telephone with a code app is needed."
+    )
+    return 0
+
+
+def _confirm(rt: Runtime, login: str) -> int:
+    """The first keys: nobody is there yet who could confirm them on a page."""
+    with rt.db.read() as db:
+        found = account.holder(db, login)
+        why_not = joining.unconfirmable(db, rt.vault, found.id, None, None)
+    if why_not is not None or found.public is None:
+        raise why_not or Refused("", "This person has not joined yet.")
+    shown = vault.fingerprint(found.public)
+    print(f"The key of {found.name}: {shown}\nLet them read you this number from their page My account.")
+    with suppress(EOFError):
+        if input("Is every digit the same? Type yes: ").strip().casefold() == "yes":
+            with rt.begin() as unit:
+                joining.confirm(unit.db, rt.vault, found.id, None, None, shown, rt.now())
+            print("Confirmed: reports filed from now on can be brought to them.")
+            return 0
+    print("Nothing was confirmed.", file=sys.stderr)
+    return 1
 
 
 def _simulator(arguments: argparse.Namespace) -> int:
@@ -206,6 +283,11 @@ def _simulator(arguments: argparse.Namespace) -> int:
         print(f"Port {arguments.port} cannot be used: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _stores(arguments: argparse.Namespace) -> None:
+    stores.write()
+    print(f"{stores.PAGE.relative_to(ROOT)} is what the tables say.")
 
 
 def _messages(arguments: argparse.Namespace) -> None:

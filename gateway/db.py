@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
 from sqlalchemy.engine import Connection
@@ -22,6 +22,14 @@ Unavailable = DBAPIError
 """What a statement raises when the database cannot serve it."""
 Conflict = IntegrityError
 """What a statement raises when a row of that key is already there."""
+
+_SILENCE: Final = {
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",  # without DETAIL, which quotes the values of a key or of a whole row
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_parameter_max_length": "0",
+}
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -64,6 +72,9 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self._reading = self.engine.execution_options(reads_only=True)
+        self._still = self._reading
+        if self.dialect == "postgresql":  # a reading transaction of SQLite stands still anyway
+            self._still = self._reading.execution_options(isolation_level="REPEATABLE READ")
 
     @property
     def dialect(self) -> str:
@@ -76,10 +87,17 @@ class Database:
             yield session
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """One reading transaction, which never waits for a writer."""
-        with _served(), Session(self._reading) as session:
+    def read(self, *, still: bool = False) -> Iterator[Session]:
+        """One reading transaction, which never waits for a writer; `still`: all of it sees one moment."""
+        with _served(), Session(self._still if still else self._reading) as session:
             yield session
+
+    def checkpoint(self) -> None:
+        """Empty SQLite's write-ahead log, where what was replaced would stay readable until it is written over. It
+        gives up when somebody reads; PostgreSQL looks after its own."""
+        if self.dialect == "sqlite":
+            with self.engine.connect() as connection:
+                connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def dispose(self) -> None:
         self.engine.dispose()
@@ -102,13 +120,30 @@ def _engine(url: str) -> Engine:
         return engine
     # A statement or a lock that hangs must not hang a caller: the provider waits 15 s at the most.
     options = "-c statement_timeout=10000 -c lock_timeout=5000 -c synchronous_commit=on"
-    return create_engine(
+    options += " -c log_parameter_max_length_on_error=0"
+    engine = create_engine(
         url,
         hide_parameters=True,
         pool_pre_ping=True,
         pool_timeout=5,
         connect_args={"connect_timeout": 5, "options": options},
     )
+    event.listen(engine, "connect", _silence_postgres)
+    return engine
+
+
+def _silence_postgres(connection: Any, record: Any) -> None:
+    """Keep values out of the server's own log, as far as this role may say so: a superuser may, and whoever was
+    granted it (PostgreSQL 15). README says what a superuser sets for a role that may not."""
+    if connection.info.server_version < 150000:
+        return
+    connection.autocommit = True  # what is set in a transaction that is rolled back would be forgotten
+    connection.execute(
+        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS wanted (name, value) "
+        "WHERE has_parameter_privilege(name, 'SET')",
+        (list(_SILENCE), list(_SILENCE.values())),
+    )
+    connection.autocommit = False
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

@@ -20,8 +20,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway import desk, flows, hop, migrations, process, vault
-from gateway.casework import Refused, account, caseworker, installation, report, site
-from gateway.casework.caseworker import Entered, Role
+from gateway.casework import Refused, account, caseworker, installation, journal, plan, report, site
+from gateway.casework.caseworker import ON_ROUTES, Entered, Role
+from gateway.casework.journal import Verb
 from gateway.db import Database, Unavailable
 from gateway.later.dispatch import dispatch
 from gateway.providers import Hop
@@ -81,7 +82,7 @@ def prepare(root: Path, environ: Mapping[str, str], fresh: bool) -> Demo:
     environment = _environment(var, environ, kept)
     try:
         settings = Settings.from_env(environment)
-        if not (settings.keys_dir / "server.key").exists():
+        with suppress(FileExistsError):
             vault.create(settings.keys_dir)
         _prepare_database(settings, kept)
     except (SettingsError, flows.BadFlow, vault.KeysMissing, installation.OtherKind) as error:
@@ -104,7 +105,7 @@ def _kept(path: Path) -> dict[str, dict[str, str]]:
         return found
     made = {
         "secrets": {"SECRET_KEY": secrets.token_urlsafe(32), "HOOK_SECRETS": secrets.token_urlsafe(24)},
-        "passphrases": {login: account.new_passphrase() for login, *_ in PEOPLE},
+        "passphrases": {login: vault.new_code(18) for login, *_ in PEOPLE},
     }
     path.touch(mode=0o600)
     path.write_text(json.dumps(made, indent=1), encoding="utf-8")
@@ -210,8 +211,9 @@ def _prepare_database(settings: Settings, kept: Mapping[str, Mapping[str, str]])
                 )
         if empty or not migrations.is_current(db):
             migrations.upgrade(db)
+        keys = vault.Vault.open_directory(settings.keys_dir)
         with db.begin() as session:
-            installation.declare(session, demo=True)
+            installation.declare(session, demo=True, keys=keys.check())
     finally:
         db.dispose()
     rt = Runtime.build(replace(settings, redis_url=None))  # nobody works yet: what is due stays due
@@ -228,37 +230,38 @@ def _prepare_database(settings: Settings, kept: Mapping[str, Mapping[str, str]])
 
 
 def _check_people(rt: Runtime, passphrases: Mapping[str, str]) -> None:
-    """A database kept from an earlier run must open with these keys, and let these passphrases in."""
-    try:
-        with rt.db.read() as db:
-            for person in caseworker.every(db):
-                caseworker.number(db, rt.vault, person.id)
-            stale = [
-                (login, person.id)
-                for login in passphrases
-                for person in caseworker.every(db)
-                if account.login_of(db, person.id) == login
-                and not account.credentials(db, login).fit(passphrases[login])
-            ]
-    except vault.SealBroken:
-        raise installation.OtherKind(
-            "this demonstration database was made with other keys: point KEYS_DIR at "
-            "them, or give an empty database"
-        ) from None
-    for login, stranger in stale:
-        hashed = vault.hash_passphrase(passphrases[login])
-        with rt.begin() as unit:
-            account.set_passphrase(unit.db, stranger, hashed)
+    """A database kept from an earlier run must let these passphrases in; if the first does not, all join anew."""
+    first = next(iter(passphrases))
+    with rt.db.read() as db:
+        known = {login: account.credentials(db, login) for login in passphrases}
+    if vault.unlock(known[first].lock, passphrases[first]) is None:
+        for login, found in known.items():
+            if found.person is not None:
+                _enrol(rt, found.person, passphrases[login])
+
+
+def _enrol(rt: Runtime, person: int, passphrase: str) -> vault.Pair | None:
+    """Somebody of the demonstration joins and is vouched for, without the second factor that real people need."""
+    with rt.db.read() as db:
+        found = caseworker.one(db, person)
+    reads = found is not None and found.role in ON_ROUTES
+    made = vault.enrol(person, passphrase) if reads else vault.lock(passphrase)
+    with rt.begin() as unit:
+        account.enrolled(unit.db, rt.vault, person, made)
+        if reads:
+            caseworker.confirm_key(unit.db, rt.vault, person)
+        journal.write(unit.db, rt.now(), Verb.JOINED, actor=person, subject=person)
+    return made.key if isinstance(made, vault.Enrolment) else None
 
 
 def seed(rt: Runtime, passphrases: Mapping[str, str], *, reports: int = REPORTS) -> None:
     """Fill an empty database: sites, people, and reports that went through the real dialogue."""
     long_ago = rt.now() - timedelta(days=30)
     people: dict[str, int] = {}
-    hashes = {login: vault.hash_passphrase(passphrase) for login, passphrase in passphrases.items()}
     with rt.begin() as unit:
         for at, name in enumerate(SITES):
-            site.add(unit.db, long_ago, name=name, code=str(101 + at))
+            added = site.add(unit.db, long_ago, name=name, code=str(101 + at))
+            journal.write(unit.db, long_ago, Verb.SITE_SAVED, subject=added)
         for at, (login, name, role, lanes) in enumerate(PEOPLE):
             number = f"+24300000{at + 1:04d}" if role is not Role.ADMINISTRATOR else ""
             languages = LANGUAGES if role is not Role.ADMINISTRATOR else frozenset()
@@ -268,14 +271,15 @@ def seed(rt: Runtime, passphrases: Mapping[str, str], *, reports: int = REPORTS)
                 Entered(name, role, True, number, "fr", frozenset(lanes), frozenset(), languages),
             )
             account.save_login(unit.db, people[login], login)
-            account.set_passphrase(unit.db, people[login], hashes[login])
+            journal.write(unit.db, long_ago, Verb.PERSON_SAVED, subject=people[login])
+    keys = {person: _enrol(rt, person, passphrases[login]) for login, person in people.items()}
     rt.directory.renew()
     chance = random.Random(2430)  # the same story in every demonstration
     for at in range(reports):
-        _tell(rt, chance, at)
+        _tell(rt, keys, chance, at)
 
 
-def _tell(rt: Runtime, chance: random.Random, number: int) -> None:
+def _tell(rt: Runtime, keys: Mapping[int, vault.Pair | None], chance: random.Random, number: int) -> None:
     """One synthetic caller: dials some days ago, answers at random, and their report is worked on or waits."""
     then = datetime.now(UTC) - timedelta(minutes=(REPORTS - number) ** 2 * 7 + chance.randrange(5, 90))
     past = replace(rt, now=lambda: then)
@@ -289,26 +293,27 @@ def _tell(rt: Runtime, chance: random.Random, number: int) -> None:
             )
         ),
     ]
-    keys = [*opening, str(chance.randint(1, 5)), "1"]
+    pressed = [*opening, str(chance.randint(1, 5)), "1"]
     details = ["1", *(str(chance.randint(1, 3)) for _ in range(chance.randint(0, 4)))]
-    for pressed in (keys, [*keys, *details]):
-        hop.answer(past, Hop("africastalking", f"demo-{number}", f"demo-{number}", CODE, tuple(pressed)))
+    for inputs in (pressed, [*pressed, *details]):
+        hop.answer(past, Hop("africastalking", f"demo-{number}", f"demo-{number}", CODE, tuple(inputs)))
     with rt.db.read() as db:
         waiting = report.to_dispatch(db, rt.now(), 10)
     for found in waiting:
         dispatch(past, found)
         if number < REPORTS - 6 and chance.random() < 0.8:
-            _work(past, found, chance)
+            _work(past, keys, found, chance)
 
 
-def _work(past: Runtime, found: int, chance: random.Random) -> None:
+def _work(past: Runtime, keys: Mapping[int, vault.Pair | None], found: int, chance: random.Random) -> None:
     with past.db.read() as db:
-        person = report.planned(db, found)[0][0]
+        person = plan.people(db, found)[0][0]
+    reader = desk.Reader(person, keys[person])
     try:
-        desk.accept(past, person, found)
+        desk.accept(past, reader, found)
         if chance.random() < 0.6:
-            desk.note(past, person, found, "Note fictive: visite faite, suite donnée avec l'école du quartier.")
+            desk.note(past, reader, found, "Note fictive: visite faite, suite donnée avec l'école du quartier.")
         if chance.random() < 0.5:
-            desk.close(past, person, found, chance.choice(list(report.Outcome)))
+            desk.close(past, reader, found, chance.choice(list(report.Outcome)))
     except Refused:
         return

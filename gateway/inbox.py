@@ -18,9 +18,9 @@ def delivery_reported(rt: Runtime, receipt: Receipt) -> None:
     clock of its referral."""
     if receipt.state is None:
         return
-    now = rt.now()
+    now, mark = rt.now(), rt.vault.token("sms", receipt.message_id).hex()
     with rt.begin() as unit:
-        failed = message.receive(unit.db, receipt.message_id, message.State(receipt.state), now)
+        failed = message.receive(unit.db, mark, message.State(receipt.state), now)
         if failed is not None:
             referral.fall_due(unit.db, failed, now)
             unit.nudge("escalate")

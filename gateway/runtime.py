@@ -24,7 +24,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
 
 from gateway import flows, log
-from gateway.casework import caseworker, report, site
+from gateway.casework import caseworker, chain, journal, report, site
 from gateway.db import Database, Unavailable
 from gateway.providers import Provider
 from gateway.providers.africastalking import AfricasTalking
@@ -76,7 +76,7 @@ class Runtime:
         return cls(
             settings=settings,
             db=db,
-            vault=Vault.open_directory(settings.keys_dir),
+            vault=Vault.open_directory(settings.keys_dir, settings.keys_mirror),
             book=flows.load(settings.flows_dir, settings.locales_dir, charset=settings.ussd_charset),
             words=Words.load(settings.locales_dir),
             directory=Directory(db, now),
@@ -96,12 +96,24 @@ class Runtime:
 
     @contextmanager
     def begin(self) -> Iterator[Unit]:
-        """One writing transaction; its nudges leave when it has been committed and flushed."""
+        """One writing transaction, which ends with its lines in the journal; its nudges leave when it has been
+        committed and flushed."""
         nudges: list[tuple[str, int | None]] = []
         with self.db.begin() as session:
             yield Unit(session, nudges)
+            self._look_for_another_hand(session)
+            journal.settle(session, self.vault.journal_key)
         for job, row in nudges:
             self.nudger.hand_over(job, row)
+
+    def _look_for_another_hand(self, session: Session) -> None:
+        """What this transaction is about to vouch for was what the journal said of it; if not, a line tells."""
+        things = journal.about(session)
+        if things:
+            with self.db.read(still=True) as before:
+                for kind, thing in chain.altered(before, self.vault.journal_key, things):
+                    log.warn("journal.altered", kind=kind)
+                    journal.write_altered(session, self.now(), kind, thing)
 
     def close(self) -> None:
         """Let go of threads and connections."""

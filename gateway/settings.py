@@ -51,6 +51,11 @@ SETTINGS = (
     Setting("PUBLIC_URL", "the address people open, `https://…`"),
     Setting("KEYS_DIR", "the key directory, outside the database and its backups"),
     Setting(
+        "KEYS_MIRROR",
+        "its mirror on another disk or host, in no versioned backup; without it a lost disk loses every report",
+        optional=True,
+    ),
+    Setting(
         "HOOK_SECRETS",
         "secret parts of the hooks' addresses, by comma, the newest first; 24 characters or "
         "more of letters, digits, `-` and `_`",
@@ -63,6 +68,11 @@ SETTINGS = (
     Setting("USSD_CODES", "the service codes that are ours, by comma (`*384*2430#`)"),
     Setting("USSD_CHARSET", "`gsm7`, or `ascii` where a network garbles accents", default="gsm7"),
     Setting("LOCAL_ZONE", "the zone of days and hours", default="Africa/Lubumbashi"),
+    Setting(
+        "PROXIES",
+        "how many reverse proxies stand in front; the address of whoever signs in is taken from their header",
+        default="0",
+    ),
     Setting(
         "DEMO",
         "`1` is set by `python3 -m gateway` for its own processes; a process refuses a database of the other kind",
@@ -79,6 +89,7 @@ class Settings:
     port: int
     public_url: str
     keys_dir: Path
+    keys_mirror: Path | None
     hook_secrets: tuple[str, ...] = field(repr=False)
     at_username: str
     at_api_key: str = field(repr=False)
@@ -87,6 +98,7 @@ class Settings:
     ussd_codes: frozenset[str]
     ussd_charset: str
     local_zone: ZoneInfo
+    proxies: int
     demo: bool
 
     @property
@@ -114,6 +126,7 @@ class Settings:
             port=reader.port(values["PORT"]),
             public_url=reader.address("PUBLIC_URL", values["PUBLIC_URL"]),
             keys_dir=Path(values["KEYS_DIR"]),
+            keys_mirror=reader.mirror(values["KEYS_MIRROR"], values["KEYS_DIR"]),
             hook_secrets=reader.hook_secrets(values["HOOK_SECRETS"]),
             at_username=values["AT_USERNAME"],
             at_api_key=values["AT_API_KEY"],
@@ -122,6 +135,7 @@ class Settings:
             ussd_codes=reader.codes(values["USSD_CODES"]),
             ussd_charset=reader.one_of("USSD_CHARSET", values["USSD_CHARSET"], ("gsm7", "ascii")),
             local_zone=reader.zone(values["LOCAL_ZONE"]),
+            proxies=reader.proxies(values["PROXIES"]),
             demo=values["DEMO"] == "1",
         )
         if reader.problems:
@@ -176,6 +190,12 @@ class _Reader:
         self.problems.append("PORT must be a number from 1 to 65535")
         return 0
 
+    def proxies(self, value: str) -> int:
+        if re.fullmatch(r"[0-9]", value):
+            return int(value)
+        self.problems.append("PROXIES must be a number from 0 to 9")
+        return 0
+
     def address(self, name: str, value: str) -> str:
         try:
             parts = urlsplit(value)
@@ -199,6 +219,14 @@ class _Reader:
         if value and not codes:
             self.problems.append("USSD_CODES holds no code: no call would be answered")
         return codes
+
+    def mirror(self, value: str, keys_dir: str) -> Path | None:
+        if not value:
+            return None
+        there, here = Path(value).absolute(), Path(keys_dir).absolute()
+        if here.is_relative_to(there) or there.is_relative_to(here):
+            self.problems.append("KEYS_MIRROR must be another directory than KEYS_DIR, on another disk or host")
+        return Path(value)
 
     def one_of(self, name: str, value: str, allowed: tuple[str, ...]) -> str:
         if value not in allowed:

@@ -85,7 +85,13 @@ class AllowedJob(Job):
     def perform(self) -> Any:
         if self.func_name not in JOBS:
             raise JobRefused("a job that is not on the list")
-        return super().perform()
+        try:
+            return super().perform()
+        except JobFailed:
+            raise
+        except Exception as error:  # what is wrong with the call itself, or how long it took
+            log.warn("job.failed", error=error)
+            raise JobFailed("a call that cannot be made") from None
 
 
 def prepare(rt: Runtime) -> SimpleWorker:
@@ -108,6 +114,7 @@ def prepare(rt: Runtime) -> SimpleWorker:
 
 def run(rt: Runtime) -> None:
     """Work until told to stop, and wait while there is no Redis. Raises ValueError as `prepare` does."""
+    log.hush()
     while True:
         try:
             worker = prepare(rt)

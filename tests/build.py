@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
-from gateway import flows, migrations, vault
-from gateway.casework import account, caseworker, installation, site
+from gateway import desk, flows, migrations, vault
+from gateway.casework import account, caseworker, installation, journal, site
 from gateway.casework.caseworker import Entered, Role
+from gateway.casework.journal import Verb
 from gateway.db import Database
 from gateway.providers import SendFailed, Sent
 from gateway.providers.africastalking import AfricasTalking
@@ -96,7 +97,7 @@ def runtime(
     if not migrations.is_current(rt.db):
         migrations.upgrade(rt.db)
     with rt.db.begin() as db:
-        installation.declare(db, demo=made.demo)
+        installation.declare(db, demo=made.demo, keys=rt.vault.check())
     rt.directory.renew()
     return rt
 
@@ -107,7 +108,7 @@ def _runtime(made: Settings, clock: Callable[[], datetime]) -> Runtime:
     return Runtime(
         settings=made,
         db=db,
-        vault=vault.Vault.open_directory(made.keys_dir),
+        vault=vault.Vault.open_directory(made.keys_dir, made.keys_mirror),
         book=_book(made.ussd_charset),
         words=_words(),
         directory=Directory(db, clock),
@@ -128,9 +129,20 @@ def _words() -> Words:
 
 
 @cache
-def hashed(passphrase: str) -> str:
-    """The slow hash of a passphrase, made once."""
-    return vault.hash_passphrase(passphrase)
+def locked() -> bytes:
+    """PASSPHRASE as somebody without a key keeps it."""
+    return vault.lock(PASSPHRASE)
+
+
+@cache
+def enrolment(person: int) -> vault.Enrolment:
+    """What a person of this id keeps who joined with PASSPHRASE: the slow hash of it is made once."""
+    return vault.enrol(person, PASSPHRASE)
+
+
+def reader(person: int) -> desk.Reader:
+    """Somebody made here at the desk, with their key."""
+    return desk.Reader(person, enrolment(person).key)
 
 
 def operator(rt: Runtime) -> Operator:
@@ -161,7 +173,11 @@ def person(
             unit.db, rt.vault, Entered(name, role, active, number, "fr", lanes, sites, languages)
         )
         account.save_login(unit.db, added, login)
-        account.set_passphrase(unit.db, added, hashed(PASSPHRASE))
+        reads = role in caseworker.ON_ROUTES
+        account.enrolled(unit.db, rt.vault, added, enrolment(added) if reads else locked())
+        if reads:
+            caseworker.confirm_key(unit.db, rt.vault, added)
+        journal.write(unit.db, rt.now(), Verb.JOINED, actor=added, subject=added)
     rt.directory.renew()
     return added
 
@@ -183,6 +199,8 @@ def sites(rt: Runtime, *names: str) -> list[int]:
             site.add(unit.db, rt.now() - timedelta(minutes=10), name=name, code=str(101 + at))
             for at, name in enumerate(names)
         ]
+        for each in added:
+            journal.write(unit.db, rt.now(), Verb.SITE_SAVED, subject=each)
     rt.directory.renew()
     return added
 
@@ -243,6 +261,13 @@ def urgent(rt: Runtime, keys: Sequence[str] = ("1", "1", "1", "1", "1"), session
     phone.dial()
     phone.press(*keys)
     return phone
+
+
+def opened(made: Settings) -> Runtime:
+    """A runtime on a directory that holds all of one already."""
+    rt = _runtime(made, Clock())
+    rt.directory.renew()
+    return rt
 
 
 def another(rt: Runtime, *, clock: Callable[[], datetime] | None = None) -> Runtime:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +16,8 @@ import hypothesis
 import pytest
 
 from gateway.runtime import Runtime
+from gateway.vault import people
+from gateway.vault.people import Cost
 from tests import build
 
 if TYPE_CHECKING:  # as a plugin it must not have been imported before
@@ -25,6 +30,21 @@ hypothesis.settings.register_profile(
     "gateway", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("gateway")
+
+
+# Hundreds of tests sign somebody in: here a guess is cheap. tests/vault/test_people.py looks at the real cost, and
+# processes of their own pay it.
+people.COST = Cost(passes=1, mebibytes=1)
+
+
+@pytest.fixture(autouse=True)
+def the_log_as_it_was() -> Iterator[None]:
+    """A command that a test runs in this process sends all logging through the allow-list, and for good."""
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
+    yield
+    root = logging.getLogger()
+    root.handlers[:] = [handler for handler in root.handlers if not type(handler).__module__.startswith("gateway")]
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
 
 
 @pytest.fixture

@@ -44,10 +44,14 @@ T = TypeVar("T")
 class House:
     """Settings, a migrated database with staff and sites, an operator, and the processes that were started.
 
-    What a process prints is in `log_of(name)`. The operator is played in this process, over real HTTP."""
+    What a process prints is in `log_of(name)`, what it leaves for a moment in `folder/tmp`. The operator is played
+    in this process, over real HTTP. `database_url` names an empty database, if it is not to be SQLite's."""
 
-    def __init__(self, folder: Path, people: Callable[[Runtime], object] = build.staff) -> None:
+    def __init__(
+        self, folder: Path, people: Callable[[Runtime], object] = build.staff, database_url: str | None = None
+    ) -> None:
         self.folder = folder
+        (folder / "tmp").mkdir()
         self.port = free_port()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.operator = Simulator()
@@ -55,7 +59,8 @@ class House:
         self.operator.start()
         self.environment = {
             "PATH": os.environ["PATH"],
-            "DATABASE_URL": f"sqlite:///{folder / 'gateway.sqlite'}",
+            "TMPDIR": str(folder / "tmp"),
+            "DATABASE_URL": database_url or f"sqlite:///{folder / 'gateway.sqlite'}",
             "REDIS_URL": f"unix://{folder / 'valkey.sock'}",
             "SECRET_KEY": "a-secret-key-of-forty-letters-and-digits",
             "PORT": str(self.port),
@@ -71,7 +76,7 @@ class House:
         rt = self.runtime()
         migrations.upgrade(rt.db)
         with rt.db.begin() as db:
-            installation.declare(db, demo=False)
+            installation.declare(db, demo=False, keys=rt.vault.check())
         people(rt)
         build.sites(rt, "Site A", "Site B")
         rt.close()
@@ -154,7 +159,6 @@ class House:
             "--appendonly": "yes",
             "--appendfsync": "always",
             "--save": "",
-            "--rdbcompression": "no",  # what is read back from it is to be searched
         }
         return [str(get_binary_path()), *(word for option in options.items() for word in option)]
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text
 
 from gateway import desk
-from gateway.casework import report
+from gateway.casework import plan, report
 from gateway.casework.caseworker import Role
 from gateway.casework.journal import Verb
 from gateway.casework.referral import HandOnReason
@@ -19,7 +19,8 @@ from gateway.db import Base
 from gateway.later.dispatch import dispatch
 from gateway.later.send import send
 from gateway.runtime import Runtime
-from gateway.vault import Marks, Vault, create
+from gateway.vault import Marks, Vault, create, open_with
+from tests import build
 from tests.later import story
 
 STAFF = dict[str, int]
@@ -34,9 +35,17 @@ def staff(rt: Runtime) -> STAFF:
 def bodies(rt: Runtime, made: int) -> list[dict[str, object]]:
     """Everything that was said in a report, opened: its body, then each addition."""
     with rt.db.read() as db:
-        sealed = [db.scalar(select(Report.body_sealed).where(Report.id == made)) or b""]
-        sealed += db.scalars(select(Addition.body_sealed).where(Addition.report_id == made).order_by(Addition.id))
-    return [json.loads(rt.vault.open(report.place(made), one)) for one in sealed]
+        story_of, month = db.execute(select(Report.body_sealed, Report.month).where(Report.id == made)).one()
+        parts = [(report.place(made), story_of)]
+        parts += [
+            (report.addition_place(made, one.number, one.author_id), one.body_sealed)
+            for one in db.scalars(select(Addition).where(Addition.report_id == made).order_by(Addition.number))
+        ]
+        person = min(plan.holders(db, made))
+        envelope = plan.envelope(db, made, person) or b""
+    key = build.enrolment(person).key
+    pair = rt.vault.open_envelope(person, key, report.place(made), month, envelope)
+    return [json.loads(open_with(pair, place, sealed)) for place, sealed in parts]
 
 
 TOLD = {
@@ -207,7 +216,7 @@ def test_what_turns_out_to_be_an_emergency_after_somebody_was_told_is_brought_on
 
 def test_what_turns_out_to_be_an_emergency_is_not_taken_from_who_has_it(rt: Runtime, staff: STAFF) -> None:
     made = story.tell(rt, story.HAZARD)
-    desk.accept(rt, staff["supervisor"], made)
+    desk.accept(rt, build.reader(staff["supervisor"]), made)
     story.press(rt, story.COLLAPSE)
     found = story.coarse(rt, made)
     assert (found.severity, found.responsible_id, found.dispatch_at) == ("P0", staff["supervisor"], None)
@@ -244,8 +253,8 @@ def test_a_case_worker_who_is_accused_loses_the_report_and_hears_no_more_of_it(r
         story.press(rt, story.ACCUSED[:at])
     assert story.plan(rt, made) == [(staff["integrity"], True)]
     assert story.asked(rt, made) == [("Worker", "revoked")]
-    assert desk.read(rt, staff["worker"], made) is None
-    assert desk.read(rt, staff["supervisor"], made) is None
+    assert desk.read(rt, build.reader(staff["worker"]), made) is None
+    assert desk.read(rt, build.reader(staff["supervisor"]), made) is None
     assert send(rt) == 0, "the SMS that still waited for its turn"
     dispatch(rt, made)
     assert story.asked(rt, made)[-1] == ("Integrity", "pending")
@@ -254,7 +263,7 @@ def test_a_case_worker_who_is_accused_loses_the_report_and_hears_no_more_of_it(r
 
 def test_a_report_that_was_taken_is_taken_away_from_the_accused(rt: Runtime, staff: STAFF) -> None:
     made = story.tell(rt)
-    desk.accept(rt, staff["supervisor"], made)
+    desk.accept(rt, build.reader(staff["supervisor"]), made)
     story.press(rt, story.ACCUSED)
     found = story.coarse(rt, made)
     assert (found.state, found.responsible_id, found.lane) == (report.State.RECEIVED, None, "integrity")
@@ -270,7 +279,7 @@ def test_there_is_no_way_back_from_the_integrity_lane(rt: Runtime, staff: STAFF)
 def test_a_new_plan_does_not_bring_back_who_knows_somebody(rt: Runtime, staff: STAFF) -> None:
     second = story.person(rt, "Second", Role.SUPERVISOR)
     made = story.tell(rt, story.SEXUAL[:5])
-    desk.hand_on(rt, second, made, HandOnReason.KNOWS_SOMEBODY, None)
+    desk.hand_on(rt, build.reader(second), made, HandOnReason.KNOWS_SOMEBODY, None)
     story.press(rt, story.SEXUAL)
     assert story.coarse(rt, made).lane == "gbv"
     assert [person for person, _ in story.plan(rt, made)] == [
@@ -285,6 +294,39 @@ def test_every_deed_of_a_dialogue_is_in_the_journal_in_order(rt: Runtime, staff:
     assert story.verbs(rt, made) == [Verb.FILED, Verb.ADDED, Verb.MOVED, Verb.ADDED]
 
 
+def test_everybody_to_whom_a_later_answer_may_bring_the_report_holds_its_key_from_the_first(
+    light: Runtime,
+) -> None:
+    """After the hop that files, nobody can read the report who was not given its key then."""
+    child = build.person(light, "Child", lanes=frozenset({"child"}))
+    focal = build.person(light, "Focal", lanes=frozenset({"gbv"}))
+    build.person(light, "Safety", lanes=frozenset({"safety"}))
+    officer = build.person(light, "Officer", Role.INTEGRITY_OFFICER)
+    build.sites(light, "Site A")
+    made = story.tell(light, story.DANGER)
+    with light.db.read() as db:
+        assert plan.holders(db, made) == {child, focal, officer}
+        assert [person for person, _ in plan.people(db, made)] == [child, officer]
+    assert desk.read(light, build.reader(focal), made) is None, "a key without a place in the plan shows nothing"
+    story.press(light, (*story.DANGER, "1", "1", "1"))
+    complaint = story.tell(light, story.COMPLAINT, session="two")
+    with light.db.read() as db:
+        assert plan.holders(db, complaint) == {officer}, "nobody of the ordinary chain holds a key of a complaint"
+
+
+def test_a_report_that_moves_can_be_read_where_it_came_and_no_longer_where_it_was(
+    rt: Runtime, staff: STAFF
+) -> None:
+    made = story.tell(rt, story.ACCUSED)
+    with rt.db.read() as db:
+        assert plan.holders(db, made) == {staff["integrity"]}
+        assert plan.envelope(db, made, staff["worker"]) is None
+    reading = desk.read(rt, build.reader(staff["integrity"]), made)
+    assert reading is not None
+    assert (reading.locked, reading.broken) == (False, 0)
+    assert len(reading.answers) > 3
+
+
 def test_an_installation_with_other_keys_takes_reports_but_opens_no_old_ones(
     light: Runtime, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -293,7 +335,7 @@ def test_an_installation_with_other_keys_takes_reports_but_opens_no_old_ones(
     elsewhere = tmp_path_factory.mktemp("keys")
     create(elsewhere)
     other = replace(light, vault=Vault.open_directory(elsewhere))
-    reading = desk.read(other, staff["supervisor"], made)
+    reading = desk.read(other, build.reader(staff["supervisor"]), made)
     assert reading is not None
-    assert (reading.answers, reading.broken) == ([], 1)
+    assert (reading.answers, reading.locked) == ([], True)
     assert story.tell(other, session="two")

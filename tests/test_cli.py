@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,14 +16,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from gateway import cli
-from gateway.casework import account, caseworker
+from gateway.casework import caseworker, joining, journal
+from gateway.casework.caseworker import Role
+from gateway.casework.journal import Entry, Verb
 from gateway.runtime import Runtime
 from gateway.settings import ROOT, SETTINGS
+from gateway.vault import fingerprint
 from tests import build, processes
 
-COMMANDS = ("web", "worker", "clock", "migrate", "keys", "flows", "account", "simulator", "messages", "lock")
+COMMANDS = (
+    "web",
+    "worker",
+    "clock",
+    "migrate",
+    "keys",
+    "journal",
+    "flows",
+    "account",
+    "simulator",
+    "messages",
+    "stores",
+    "lock",
+)
 SECRETS = ("k" * 40, build.SECRET, "test-key-of-the-provider")
 
 
@@ -77,6 +95,7 @@ def here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        monkeypatch.setattr("gateway.process.no_core_dumps", lambda: None)  # it would be for all tests after it
         try:
             code = cli.main(words)
         except SystemExit as ending:
@@ -117,12 +136,12 @@ def test_a_key_directory_is_made_once_and_never_overwritten(
 ) -> None:
     first = here(environment, "keys", "init")
     assert first.code == 0
-    path = tmp_path / "keys" / "server.key"
-    key = path.read_text()
+    path = tmp_path / "keys" / "server.keys"
+    key = path.read_text().strip()
     again = here(environment, "keys", "init")
     assert again.code == 1
     assert "nothing was changed" in again.err
-    assert path.read_text() == key
+    assert path.read_text().strip() == key
     assert key not in first.out + again.err
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -151,10 +170,11 @@ def test_a_house_is_set_up_with_three_commands(
     assert first.out == again.out
     added = gateway(environment, "account", "add", "Admin", "Somebody Synthetic")
     assert added.code == 0
-    passphrase = added.out.split()[-1]
+    invitation = re.search(r"once: ([a-z2-9-]+)\n", added.out)
+    assert invitation is not None
     rt = Runtime.build(build.settings(tmp_path, environment["DATABASE_URL"]))
     with rt.db.read() as db:
-        assert account.credentials(db, "admin").fit(passphrase)
+        assert joining.invited(db, rt.vault, "admin", invitation[1], rt.now()) is not None
         people = [(person.name, person.role.value) for person in caseworker.every(db)]
     rt.close()
     assert people == [("Somebody Synthetic", "administrator")]
@@ -203,7 +223,7 @@ def test_without_redis_the_worker_waits_in_peace(environment: dict[str, str], tm
     finally:
         worker.kill()
         worker.wait()
-    assert "no REDIS_URL" in log.read_text()
+    assert "no_redis_url" in log.read_text()
 
 
 def test_a_port_that_is_taken_is_named_and_never_shared(
@@ -217,3 +237,110 @@ def test_a_port_that_is_taken_is_named_and_never_shared(
         for done in (gateway(environment, "simulator", port), gateway({**environment, "PORT": port}, "web")):
             assert done.code == 1
             assert f"Port {port} cannot be used" in done.err
+
+
+def test_the_journal_is_checked_and_its_head_is_kept_by_outsiders(
+    here: Callable[..., Done], environment: dict[str, str], tmp_path: Path
+) -> None:
+    here(environment, "keys", "init")
+    here(environment, "migrate")
+    assert here(environment, "journal", "heads").out == "The journal has no line yet.\n"
+    assert here(environment, "account", "add", "admin", "Somebody Synthetic").code == 0
+    kept = tmp_path / "kept"
+    first = here(environment, "journal", "heads")
+    kept.write_text(first.out)
+    whole = here(environment, "journal", "verify", str(kept))
+    assert (whole.code, whole.err) == (0, "")
+    assert whole.out.endswith(" lines, 0 reports, 1 people, 0 sites: all fit.\n")
+    kept.write_text(first.out[:-2] + ("0" if first.out[-2] != "0" else "1"))
+    other = here(environment, "journal", "verify", str(kept))
+    assert other.code == 1
+    assert "not what an outsider kept" in other.out
+    assert other.out.endswith("something does not fit.\n")
+    for words, told in (("a note\n", "Line 1 is not a head"), (None, "cannot be read")):
+        kept.unlink()
+        if words:
+            kept.write_text(words)
+        refused = here(environment, "journal", "verify", str(kept))
+        assert (refused.code, refused.out) == (1, "")
+        assert told in refused.err
+        assert refused.err.count("\n") == 1
+        kept.touch()
+
+
+def test_a_long_list_of_what_does_not_fit_is_cut_short(
+    here: Callable[..., Done], environment: dict[str, str], tmp_path: Path
+) -> None:
+    here(environment, "keys", "init")
+    here(environment, "migrate")
+    rt = Runtime.build(build.settings(tmp_path, environment["DATABASE_URL"]))
+    with rt.begin() as unit:
+        for _ in range(150):
+            journal.write(unit.db, rt.now(), Verb.FILED, report=7)
+    with rt.db.begin() as db:
+        for line in db.scalars(select(Entry)):
+            line.hash = bytes(32)
+    rt.close()
+    done = here(environment, "journal", "verify")
+    assert done.code == 1
+    assert done.out.count("\n") == cli.SHOWN + 2
+    assert "… and 52 more.\n" in done.out
+
+
+def test_the_first_two_keys_are_confirmed_on_the_machine_and_no_third(
+    here: Callable[..., Done], environment: dict[str, str], tmp_path: Path
+) -> None:
+    here(environment, "keys", "init")
+    here(environment, "migrate")
+    settings = build.settings(tmp_path, environment["DATABASE_URL"])
+    rt = Runtime.build(settings)
+    people = [build.person(rt, name, Role.SUPERVISOR) for name in ("One", "Two", "Three")]
+    with rt.begin() as unit:
+        for person in people:
+            caseworker.set_key(unit.db, person, build.enrolment(person).public)
+            journal.write(unit.db, rt.now(), Verb.JOINED, subject=person)
+    shown = fingerprint(build.enrolment(people[0]).public)
+    no = here(environment, "account", "confirm", "one", typed="no\n")
+    assert (no.code, shown in no.out) == (1, True)
+    for login in ("one", "two"):
+        assert here(environment, "account", "confirm", login, typed="yes\n").code == 0
+    third = here(environment, "account", "confirm", "three", typed="yes\n")
+    assert third.code == 1
+    nobody = here(environment, "account", "confirm", "nobody", typed="yes\n")
+    assert nobody.code == 1
+    with rt.db.read() as db:
+        confirmed = [person.name for person in caseworker.every(db) if person.reader is not None]
+    rt.close()
+    assert sorted(confirmed) == ["One", "Two"]
+
+
+def test_only_whom_no_report_is_brought_to_is_invited_on_the_machine(
+    here: Callable[..., Done], environment: dict[str, str], tmp_path: Path
+) -> None:
+    here(environment, "keys", "init")
+    here(environment, "migrate")
+    added = here(environment, "account", "add", "tech", "Somebody Synthetic", "--role", "technician")
+    assert "/join" in added.out
+    again = here(environment, "account", "invite", "tech")
+    assert again.code == 0
+    assert again.out != added.out
+    rt = Runtime.build(build.settings(tmp_path, environment["DATABASE_URL"]))
+    build.person(rt, "Worker")
+    rt.close()
+    refused = here(environment, "account", "invite", "worker")
+    assert refused.code == 1
+    assert "an administrator invites them" in refused.err
+
+
+def test_an_error_of_the_program_is_told_without_its_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> list[str]:
+        raise RuntimeError("+243990000001 said something")
+
+    monkeypatch.setattr("gateway.catalogues.update", fails)
+    monkeypatch.setattr("gateway.log.configured", lambda: False)  # as another test may have left it
+    assert cli.main(["messages"]) == 1
+    told = capsys.readouterr()
+    assert "RuntimeError" in told.err
+    assert "243" not in told.out + told.err

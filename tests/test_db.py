@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -81,6 +82,20 @@ def test_whoever_reads_does_not_wait_for_whoever_writes(db: Database) -> None:
 def read_count(db: Database) -> int:
     with db.read() as session:
         return count(session)
+
+
+def test_whoever_reads_a_still_store_sees_one_moment_however_long_it_takes(db: Database) -> None:
+    with db.read(still=True) as reading:
+        assert count(reading) == 0
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(write_count, db, 7).result()
+        assert count(reading) == 0
+    assert read_count(db) == 7
+
+
+def write_count(db: Database, value: int) -> None:
+    with db.begin() as session:
+        session.execute(update(COUNTER).values(count=value))
 
 
 def test_whoever_writes_does_not_wait_for_whoever_reads(db: Database) -> None:
@@ -220,3 +235,18 @@ def test_every_moment_is_bound_and_read_back_the_same(microseconds: int, minutes
     for url in ("sqlite://", "postgresql+psycopg://"):
         dialect = make_url(url).get_dialect()()
         assert kind.process_result_value(kind.process_bind_param(there, dialect), dialect) == moment
+
+
+def test_a_checkpoint_leaves_nothing_of_what_was_replaced_in_the_log(tmp_path: Path) -> None:
+    made = Database(f"sqlite:///{tmp_path / 'gateway.sqlite'}")
+    with made.begin() as session:
+        session.execute(text("CREATE TABLE kept (word TEXT)"))
+        session.execute(text("INSERT INTO kept VALUES ('replaced-since')"))
+    with made.begin() as session:
+        session.execute(text("UPDATE kept SET word = 'newer'"))
+    log = tmp_path / "gateway.sqlite-wal"
+    assert b"replaced-since" in log.read_bytes()
+    made.checkpoint()
+    assert log.stat().st_size == 0
+    assert b"replaced-since" not in (tmp_path / "gateway.sqlite").read_bytes()
+    made.dispose()

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text
 
-from gateway import demo, migrations
-from gateway.casework import account, caseworker, installation, site
+from gateway import demo, migrations, vault
+from gateway.casework import account, caseworker, chain, installation, site
 from gateway.casework.report import Report
 from gateway.db import Database
 from gateway.runtime import Runtime
@@ -56,7 +56,7 @@ def test_an_empty_directory_becomes_a_house_full_of_synthetic_reports(made: demo
         assert len(set(db.scalars(select(Report.state)))) == 3
         assert installation.faults(db) == []
         for login, passphrase in made.accounts:
-            assert account.credentials(db, login).fit(passphrase)
+            assert account.credentials(db, login).unlock(passphrase)
         for person in caseworker.every(db):
             assert "démonstration" in person.name
             number = caseworker.number(db, rt.vault, person.id)
@@ -87,7 +87,7 @@ def test_a_second_start_keeps_everything(made: demo.Demo, tmp_path: Path) -> Non
         assert [repr(row.id) for (row,) in db.execute(select(Report).order_by(Report.id))] == [
             repr(row.id) for (row,) in before
         ]
-        assert all(account.credentials(db, login).fit(passphrase) for login, passphrase in made.accounts)
+        assert all(account.credentials(db, login).unlock(passphrase) for login, passphrase in made.accounts)
     rt.close()
 
 
@@ -98,7 +98,7 @@ def test_a_start_that_was_killed_while_it_wrote_its_secrets_is_begun_anew(made: 
     assert set(json.loads(kept.read_text())) == {"secrets", "passphrases"}
     rt = opened(again)
     with rt.db.read() as db:
-        assert all(account.credentials(db, login).fit(passphrase) for login, passphrase in again.accounts)
+        assert all(account.credentials(db, login).unlock(passphrase) for login, passphrase in again.accounts)
     rt.close()
 
 
@@ -106,8 +106,9 @@ def test_a_start_that_was_killed_before_its_people_were_there_is_taken_up(tmp_pa
     (tmp_path / "var").mkdir()
     db = Database(f"sqlite:///{tmp_path / 'var' / 'gateway.sqlite'}")
     migrations.upgrade(db)
+    vault.create(tmp_path / "var" / "keys")
     with db.begin() as session:
-        installation.declare(session, demo=True)
+        installation.declare(session, demo=True, keys=vault.Vault(tmp_path / "var" / "keys").check())
     db.dispose()
     rt = opened(demo.prepare(tmp_path, {}, fresh=False))
     with rt.db.read() as session:
@@ -139,7 +140,7 @@ def test_a_real_house_is_refused_untouched_even_before_its_first_start_and_when_
     migrations.upgrade(db)
     with db.begin() as session:
         if declared:
-            installation.declare(session, demo=False)
+            installation.declare(session, demo=False, keys=bytes(32))
         if old:
             session.execute(text("DELETE FROM alembic_version"))
     db.dispose()
@@ -151,7 +152,7 @@ def test_a_real_house_is_refused_untouched_even_before_its_first_start_and_when_
 def test_a_process_of_a_real_house_refuses_the_demonstration(made: demo.Demo) -> None:
     db = Database(made.settings.database_url)
     with pytest.raises(installation.OtherKind, match="cannot serve real callers"), db.begin() as session:
-        installation.declare(session, demo=False)
+        installation.declare(session, demo=False, keys=bytes(32))
     db.dispose()
 
 
@@ -197,3 +198,12 @@ def test_a_folder_with_a_long_path_still_gets_a_socket(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     prepared = demo.prepare(deep, {"DATABASE_URL": f"sqlite:///{build.settings(tmp_path).keys_dir}.sqlite"}, False)
     assert len(prepared.environment["REDIS_URL"].removeprefix("unix://")) < 108
+
+
+def test_the_journal_vouches_for_all_of_the_demonstration(made: demo.Demo) -> None:
+    rt = opened(made)
+    with rt.db.read(still=True) as db:
+        verdict = chain.verify(db, rt.vault.journal_key)
+    rt.close()
+    assert verdict.faults == []
+    assert verdict.things["report"] == demo.REPORTS

@@ -9,10 +9,10 @@ from functools import partial
 from threading import Barrier
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 
-from gateway import desk
-from gateway.casework import Refused, report, shelf
+from gateway import desk, vault
+from gateway.casework import Refused, account, caseworker, journal, plan, report, shelf
 from gateway.casework.caseworker import Role
 from gateway.casework.journal import Verb
 from gateway.casework.referral import HandOnReason
@@ -48,7 +48,7 @@ def refused(change: Callable[[], object]) -> Refused:
 def test_a_report_is_read_with_its_answers_in_order_and_reading_is_written_down(
     rt: Runtime, staff: STAFF, made: int
 ) -> None:
-    reading = desk.read(rt, staff["worker"], made)
+    reading = desk.read(rt, build.reader(staff["worker"]), made)
     assert reading is not None
     assert [(one.field, one.value, one.words, one.later) for one in reading.answers] == [
         ("topic", "danger_child", "Enfant en danger", False),
@@ -67,13 +67,13 @@ def test_whoever_may_not_see_a_report_is_told_what_is_told_of_no_report(
 ) -> None:
     outsider = story.person(rt, "Outsider", Role.ADMINISTRATOR)
     for person in (outsider, staff["integrity"], 999):
-        assert desk.read(rt, person, made) is None
-        assert desk.read(rt, person, 7) is None
+        assert desk.read(rt, build.reader(person), made) is None
+        assert desk.read(rt, build.reader(person), 7) is None
         for change in (
-            partial(desk.accept, rt, person),
-            lambda one, person=person: desk.note(rt, person, one, "words"),
-            lambda one, person=person: desk.hand_on(rt, person, one, HandOnReason.AWAY, None),
-            lambda one, person=person: desk.close(rt, person, one, Outcome.HELPED),
+            partial(desk.accept, rt, build.reader(person)),
+            lambda one, person=person: desk.note(rt, build.reader(person), one, "words"),
+            lambda one, person=person: desk.hand_on(rt, build.reader(person), one, HandOnReason.AWAY, None),
+            lambda one, person=person: desk.close(rt, build.reader(person), one, Outcome.HELPED),
         ):
             there, nowhere = refused(partial(change, made)), refused(partial(change, 7))
             assert (there.field, there.why, there.values) == (nowhere.field, nowhere.why, nowhere.values)
@@ -88,7 +88,7 @@ def test_of_people_who_accept_at_the_same_time_one_has_it_and_the_rest_are_told(
     def accept(person: int) -> bool | str:
         start.wait()
         try:
-            return desk.accept(rt, person, made)
+            return desk.accept(rt, build.reader(person), made)
         except Refused as told:
             return told.why
 
@@ -107,14 +107,14 @@ def test_of_people_who_accept_at_the_same_time_one_has_it_and_the_rest_are_told(
 
 def test_a_note_is_sealed_and_to_who_answers_it_is_a_step_done(rt: Runtime, staff: STAFF, made: int) -> None:
     before = story.coarse(rt, made).due_at
-    desk.note(rt, staff["supervisor"], made, "  vu\r\navec lui \n")
+    desk.note(rt, build.reader(staff["supervisor"]), made, "  vu\r\navec lui \n")
     assert story.coarse(rt, made).due_at == before
-    desk.accept(rt, staff["worker"], made)
-    desk.note(rt, staff["supervisor"], made, "encore")
+    desk.accept(rt, build.reader(staff["worker"]), made)
+    desk.note(rt, build.reader(staff["supervisor"]), made, "encore")
     assert story.coarse(rt, made).due_at == rt.now() + timedelta(hours=1)
-    desk.note(rt, staff["worker"], made, "fait")
+    desk.note(rt, build.reader(staff["worker"]), made, "fait")
     assert story.coarse(rt, made).due_at == rt.now() + timedelta(days=1)
-    reading = desk.read(rt, staff["worker"], made)
+    reading = desk.read(rt, build.reader(staff["worker"]), made)
     assert reading is not None
     assert [(one.author, one.words) for one in reading.notes] == [
         ("Supervisor", "vu\navec lui"),
@@ -127,12 +127,12 @@ def test_a_note_is_sealed_and_to_who_answers_it_is_a_step_done(rt: Runtime, staf
 
 def test_an_empty_note_is_refused(rt: Runtime, staff: STAFF, made: int) -> None:
     for words in ("", "   ", "\r\n\t"):
-        assert refused(partial(desk.note, rt, staff["worker"], made, words)).field == "words"
+        assert refused(partial(desk.note, rt, build.reader(staff["worker"]), made, words)).field == "words"
 
 
 def test_a_note_may_be_long_but_not_endless(rt: Runtime, staff: STAFF, made: int) -> None:
-    desk.note(rt, staff["worker"], made, "é" * desk.NOTE_LETTERS)
-    told = refused(lambda: desk.note(rt, staff["worker"], made, "é" * (desk.NOTE_LETTERS + 1)))
+    desk.note(rt, build.reader(staff["worker"]), made, "é" * desk.NOTE_LETTERS)
+    told = refused(lambda: desk.note(rt, build.reader(staff["worker"]), made, "é" * (desk.NOTE_LETTERS + 1)))
     assert told.why % told.values == "At most 2000 letters; this note has 2001."
 
 
@@ -140,12 +140,12 @@ def test_a_note_that_is_sent_twice_is_kept_once_and_a_broken_one_hinders_no_othe
     rt: Runtime, staff: STAFF, made: int
 ) -> None:
     for words in ("vu", "vu", "encore", "vu"):
-        desk.note(rt, staff["worker"], made, words)
+        desk.note(rt, build.reader(staff["worker"]), made, words)
     with rt.db.begin() as db:
-        newest = db.scalar(select(func.max(Addition.id)))
-        db.execute(update(Addition).where(Addition.id == newest).values(body_sealed=b"\x01" * 600))
-    desk.note(rt, staff["worker"], made, "vu")
-    reading = desk.read(rt, staff["worker"], made)
+        newest = db.scalar(select(func.max(Addition.number)))
+        db.execute(update(Addition).where(Addition.number == newest).values(body_sealed=b"\x01" * 600))
+    desk.note(rt, build.reader(staff["worker"]), made, "vu")
+    reading = desk.read(rt, build.reader(staff["worker"]), made)
     assert reading is not None
     assert ([one.words for one in reading.notes], reading.broken) == (["vu", "encore", "vu"], 1)
 
@@ -156,27 +156,27 @@ def test_a_note_that_is_sent_twice_is_kept_once_and_a_broken_one_hinders_no_othe
 def test_a_report_is_handed_to_a_colleague_who_is_told_and_may_take_it(
     rt: Runtime, staff: STAFF, made: int
 ) -> None:
-    desk.accept(rt, staff["worker"], made)
-    desk.hand_on(rt, staff["worker"], made, HandOnReason.TOO_MANY, staff["integrity"])
+    desk.accept(rt, build.reader(staff["worker"]), made)
+    desk.hand_on(rt, build.reader(staff["worker"]), made, HandOnReason.TOO_MANY, staff["integrity"])
     assert story.asked(rt, made) == [("Worker", "handed_on"), ("Integrity", "pending")]
     assert story.coarse(rt, made).responsible_id == staff["worker"]
     sweep(rt)
     assert len(build.operator(rt).sms) == 1, "the first alert is not sent any more"
-    assert desk.accept(rt, staff["integrity"], made)
-    assert refused(lambda: desk.close(rt, staff["worker"], made, Outcome.HELPED)).why
-    desk.close(rt, staff["integrity"], made, Outcome.HELPED)
+    assert desk.accept(rt, build.reader(staff["integrity"]), made)
+    assert refused(lambda: desk.close(rt, build.reader(staff["worker"]), made, Outcome.HELPED)).why
+    desk.close(rt, build.reader(staff["integrity"]), made, Outcome.HELPED)
 
 
 def test_nobody_outside_the_plan_and_not_oneself_can_be_chosen(rt: Runtime, staff: STAFF, made: int) -> None:
     outsider = story.person(rt, "Outsider")
     for to in (outsider, staff["worker"], 999, 0):
-        told = refused(partial(desk.hand_on, rt, staff["worker"], made, HandOnReason.AWAY, to))
+        told = refused(partial(desk.hand_on, rt, build.reader(staff["worker"]), made, HandOnReason.AWAY, to))
         assert told.field == "to"
     assert story.asked(rt, made) == [("Worker", "pending")], "what was refused has changed nothing"
 
 
 def test_whoever_hands_on_unasked_is_not_asked_in_turn(rt: Runtime, staff: STAFF, made: int) -> None:
-    desk.hand_on(rt, staff["supervisor"], made, HandOnReason.OTHER_WORK, None)
+    desk.hand_on(rt, build.reader(staff["supervisor"]), made, HandOnReason.OTHER_WORK, None)
     assert story.asked(rt, made) == [("Worker", "revoked"), ("Supervisor", "handed_on"), ("Integrity", "pending")]
 
 
@@ -184,24 +184,26 @@ def test_with_nobody_else_there_a_report_stays_with_who_has_it(rt: Runtime, staf
     made = story.tell(rt, (*story.COMPLAINT, "3"))
     dispatch(rt, made)
     for reason in HandOnReason:
-        told = refused(partial(desk.hand_on, rt, staff["integrity"], made, reason, None))
+        told = refused(partial(desk.hand_on, rt, build.reader(staff["integrity"]), made, reason, None))
         assert told.field == "to"
-    assert desk.read(rt, staff["integrity"], made) is not None
+    assert desk.read(rt, build.reader(staff["integrity"]), made) is not None
     assert story.asked(rt, made) == [("Integrity", "pending")]
 
 
 def test_whoever_knows_somebody_never_sees_the_report_again(rt: Runtime, staff: STAFF, made: int) -> None:
     """Not by a colleague's choice, not by escalation however often it goes round."""
-    desk.hand_on(rt, staff["supervisor"], made, HandOnReason.KNOWS_SOMEBODY, None)
-    told = refused(partial(desk.hand_on, rt, staff["worker"], made, HandOnReason.AWAY, staff["supervisor"]))
+    desk.hand_on(rt, build.reader(staff["supervisor"]), made, HandOnReason.KNOWS_SOMEBODY, None)
+    told = refused(
+        partial(desk.hand_on, rt, build.reader(staff["worker"]), made, HandOnReason.AWAY, staff["supervisor"])
+    )
     assert told.field == "to"
     for _ in range(5):
         story.clock(rt).go(hours=1)
         sweep(rt)
     assert [name for name, _ in story.asked(rt, made)].count("Supervisor") == 1
-    assert desk.read(rt, staff["supervisor"], made) is None
+    assert desk.read(rt, build.reader(staff["supervisor"]), made) is None
     assert staff["supervisor"] not in [person for person, _ in story.plan(rt, made)]
-    reading = desk.read(rt, staff["integrity"], made)
+    reading = desk.read(rt, build.reader(staff["integrity"]), made)
     assert reading is not None
     assert reading.colleagues == [(staff["worker"], "Worker")]
 
@@ -209,47 +211,177 @@ def test_whoever_knows_somebody_never_sees_the_report_again(rt: Runtime, staff: 
 def test_whoever_has_a_report_and_knows_somebody_loses_it_from_sight_while_the_next_is_asked(
     rt: Runtime, staff: STAFF, made: int
 ) -> None:
-    desk.accept(rt, staff["worker"], made)
-    desk.hand_on(rt, staff["worker"], made, HandOnReason.KNOWS_SOMEBODY, None)
-    assert desk.read(rt, staff["worker"], made) is None
-    assert refused(lambda: desk.close(rt, staff["worker"], made, Outcome.HELPED)).why == "This report is not here."
-    assert desk.accept(rt, staff["supervisor"], made)
+    desk.accept(rt, build.reader(staff["worker"]), made)
+    desk.hand_on(rt, build.reader(staff["worker"]), made, HandOnReason.KNOWS_SOMEBODY, None)
+    assert desk.read(rt, build.reader(staff["worker"]), made) is None
+    assert (
+        refused(lambda: desk.close(rt, build.reader(staff["worker"]), made, Outcome.HELPED)).why
+        == "This report is not here."
+    )
+    assert desk.accept(rt, build.reader(staff["supervisor"]), made)
 
 
 # Closing
 
 
 def test_a_closed_report_waits_for_nobody(rt: Runtime, staff: STAFF, made: int) -> None:
-    desk.accept(rt, staff["worker"], made)
-    desk.hand_on(rt, staff["worker"], made, HandOnReason.AWAY, None)
-    desk.close(rt, staff["worker"], made, Outcome.REFERRED)
+    desk.accept(rt, build.reader(staff["worker"]), made)
+    desk.hand_on(rt, build.reader(staff["worker"]), made, HandOnReason.AWAY, None)
+    desk.close(rt, build.reader(staff["worker"]), made, Outcome.REFERRED)
     assert story.asked(rt, made)[-1] == ("Supervisor", "revoked")
-    assert refused(lambda: desk.accept(rt, staff["supervisor"], made)).why == "This report is closed already."
+    assert (
+        refused(lambda: desk.accept(rt, build.reader(staff["supervisor"]), made)).why
+        == "This report is closed already."
+    )
     story.clock(rt).go(days=30)
     assert sweep(rt) <= 1
     assert build.operator(rt).sms == []
-    reading = desk.read(rt, staff["worker"], made)
+    reading = desk.read(rt, build.reader(staff["worker"]), made)
     assert reading is not None
     assert (reading.outcome, reading.row.state) == (Outcome.REFERRED, report.State.CLOSED)
 
 
 def test_a_report_nobody_took_is_closed_by_nobody(rt: Runtime, staff: STAFF, made: int) -> None:
     for person in (staff["worker"], staff["supervisor"]):
-        assert "Only the person" in refused(partial(desk.close, rt, person, made, Outcome.HELPED)).why
+        assert (
+            "Only the person" in refused(partial(desk.close, rt, build.reader(person), made, Outcome.HELPED)).why
+        )
+
+
+# Keys
+
+
+def joined_anew(rt: Runtime, person: int) -> desk.Reader:
+    """The person lost every secret of theirs and has joined once more; somebody has confirmed the new key."""
+    again = vault.enrol(person, "another passphrase")
+    with rt.begin() as unit:
+        account.enrolled(unit.db, rt.vault, person, again)
+        caseworker.confirm_key(unit.db, rt.vault, person)
+        journal.write(unit.db, rt.now(), Verb.KEY_CONFIRMED, subject=person)
+    return desk.Reader(person, again.key)
+
+
+def test_without_a_key_of_a_session_nothing_of_the_story_is_shown(rt: Runtime, staff: STAFF, made: int) -> None:
+    for key in (None, build.reader(staff["supervisor"]).key):
+        reading = desk.read(rt, desk.Reader(staff["worker"], key), made)
+        assert reading is not None
+        assert (reading.locked, reading.answers, reading.notes) == (True, [], [])
+
+
+def test_who_lost_their_key_is_given_it_again_by_whoever_can_open_the_report(
+    rt: Runtime, staff: STAFF, made: int
+) -> None:
+    worker, supervisor = joined_anew(rt, staff["worker"]), build.reader(staff["supervisor"])
+    locked = desk.read(rt, worker, made)
+    assert locked is not None
+    assert (locked.locked, locked.holders, locked.keyless) == (True, ["Supervisor", "Integrity"], [])
+    seen = desk.read(rt, supervisor, made)
+    assert seen is not None
+    assert seen.keyless == [(staff["worker"], "Worker")]
+    desk.grant(rt, supervisor, made, staff["worker"])
+    desk.grant(rt, supervisor, made, staff["worker"])
+    again = desk.read(rt, worker, made)
+    assert again is not None
+    assert (again.locked, again.broken, len(again.answers)) == (False, 0, 3)
+    assert [line.verb for line in again.story].count(Verb.GRANTED) == 1
+
+
+def test_nobody_gives_what_they_cannot_open_nor_to_whom_the_plan_does_not_name(
+    rt: Runtime, staff: STAFF, made: int
+) -> None:
+    worker, supervisor = joined_anew(rt, staff["worker"]), build.reader(staff["supervisor"])
+    stranger = build.person(rt, "Stranger", lanes=frozenset({"money"}))
+    assert "cannot open" in refused(partial(desk.grant, rt, worker, made, staff["worker"])).why
+    assert "cannot take" in refused(partial(desk.grant, rt, supervisor, made, stranger)).why
+    assert "not here" in refused(partial(desk.grant, rt, build.reader(stranger), made, stranger)).why
+    assert "not here" in refused(partial(desk.grant, rt, supervisor, 7, staff["worker"])).why
+
+
+def test_a_key_that_nobody_confirmed_is_given_nothing(rt: Runtime, staff: STAFF, made: int) -> None:
+    again = vault.enrol(staff["worker"], "another passphrase")
+    with rt.begin() as unit:
+        account.enrolled(unit.db, rt.vault, staff["worker"], again)
+        journal.write(unit.db, rt.now(), Verb.JOINED, subject=staff["worker"])
+    supervisor = build.reader(staff["supervisor"])
+    seen = desk.read(rt, supervisor, made)
+    assert seen is not None
+    assert seen.keyless == []
+    assert "confirmed" in refused(partial(desk.grant, rt, supervisor, made, staff["worker"])).why
+
+
+def test_handing_on_to_a_colleague_hands_the_key_on_too(rt: Runtime, staff: STAFF, made: int) -> None:
+    supervisor = joined_anew(rt, staff["supervisor"])
+    worker = build.reader(staff["worker"])
+    desk.accept(rt, worker, made)
+    desk.hand_on(rt, worker, made, HandOnReason.AWAY, staff["supervisor"])
+    reading = desk.read(rt, supervisor, made)
+    assert reading is not None
+    assert not reading.locked
+
+
+def test_two_holders_of_the_escrow_give_back_every_report_of_a_plan_and_no_other(
+    rt: Runtime, staff: STAFF, made: int
+) -> None:
+    one, two, _ = vault.escrow.establish(rt.vault.directory)
+    later = story.tell(rt, session="later")
+    complaint = story.tell(rt, story.COMPLAINT, session="complaint")
+    worker = joined_anew(rt, staff["worker"])
+    pairs = vault.escrow.open_pairs(rt.vault.directory, two, one)
+    steps = list(desk.grant_from_escrow(rt, staff["worker"], pairs))
+    assert steps[-1] == (1, 1, 2), "what was filed before there was an escrow does not open with it"
+    with rt.db.read() as db:
+        assert plan.holders(db, later) >= {staff["worker"]}
+        assert staff["worker"] not in plan.holders(db, made) | plan.holders(db, complaint)
+        envelope = plan.envelope(db, later, staff["worker"])
+        month = db.scalar(select(Report.month).where(Report.id == later))
+    assert envelope is not None
+    assert month is not None
+    assert rt.vault.open_envelope(staff["worker"], worker.key, report.place(later), month, envelope)  # type: ignore[arg-type]
+    assert list(desk.grant_from_escrow(rt, staff["worker"], pairs))[-1] == (0, 1, 1)
+
+
+def test_once_the_key_of_a_month_is_gone_the_report_says_so_and_takes_notes_still(
+    rt: Runtime, staff: STAFF, made: int
+) -> None:
+    rt.vault.months.destroy("2026-11", rt.today() + timedelta(days=31))
+    reading = desk.read(rt, build.reader(staff["worker"]), made)
+    assert reading is not None
+    assert reading.locked
+    desk.note(rt, build.reader(staff["worker"]), made, "fini")
+    joined_anew(rt, staff["worker"])
+    given = partial(desk.grant, rt, build.reader(staff["supervisor"]), made, staff["worker"])
+    assert "cannot open" in refused(given).why
 
 
 # Changed rows
 
 
+def test_what_a_stranger_seals_to_a_report_is_broken_and_hides_nothing_else(
+    rt: Runtime, staff: STAFF, made: int
+) -> None:
+    """Whoever can write rows can seal to a public key; what they seal must look like ours to be shown at all, and
+    the journal tells."""
+    with rt.db.begin() as db:
+        public = db.scalar(select(Report.public)) or b""
+        number = db.scalar(select(func.max(Addition.number))) or 0
+        for at, body in enumerate((b"no json", b"[]", b"3", b'{"answers": 1}', b'{"answers": [{}]}', b"\xff")):
+            place = report.addition_place(made, number + 1 + at, None)
+            row = {"report_id": made, "number": number + 1 + at, "author_id": None, "day": rt.today()}
+            db.execute(insert(Addition).values(**row, body_sealed=vault.seal_to(public, place, body)))
+    reading = desk.read(rt, build.reader(staff["worker"]), made)
+    assert reading is not None
+    assert (reading.broken, len(reading.answers)) == (6, 3)
+
+
 def test_a_changed_part_is_counted_as_broken_and_the_rest_still_opens(
     rt: Runtime, staff: STAFF, made: int
 ) -> None:
-    desk.note(rt, staff["worker"], made, "une note")
+    desk.note(rt, build.reader(staff["worker"]), made, "une note")
     with rt.db.begin() as db:
         sealed = db.scalar(select(Report.body_sealed).where(Report.id == made)) or b""
         changed = sealed[:-1] + bytes([sealed[-1] ^ 1])
         db.execute(update(Report).where(Report.id == made).values(body_sealed=changed))
-    reading = desk.read(rt, staff["worker"], made)
+    reading = desk.read(rt, build.reader(staff["worker"]), made)
     assert reading is not None
     assert (reading.broken, len(reading.answers), len(reading.notes)) == (1, 1, 1)
 
@@ -259,7 +391,7 @@ def test_a_part_of_another_report_does_not_open_here(rt: Runtime, staff: STAFF, 
     with rt.db.begin() as db:
         foreign = db.scalar(select(Report.body_sealed).where(Report.id == other))
         db.execute(update(Report).where(Report.id == made).values(body_sealed=foreign))
-    reading = desk.read(rt, staff["worker"], made)
+    reading = desk.read(rt, build.reader(staff["worker"]), made)
     assert reading is not None
     assert (reading.broken, [one.later for one in reading.answers]) == (1, [True])
 
@@ -267,15 +399,15 @@ def test_a_part_of_another_report_does_not_open_here(rt: Runtime, staff: STAFF, 
 def test_a_note_in_the_place_of_an_answer_is_broken_and_hides_nothing_else(
     rt: Runtime, staff: STAFF, made: int
 ) -> None:
-    desk.note(rt, staff["worker"], made, "une note")
+    desk.note(rt, build.reader(staff["worker"]), made, "une note")
     with rt.db.begin() as db:
         db.execute(update(Addition).where(Addition.author_id.is_not(None)).values(author_id=None))
-    reading = desk.read(rt, staff["worker"], made)
+    reading = desk.read(rt, build.reader(staff["worker"]), made)
     assert reading is not None
     assert (reading.broken, reading.notes, len(reading.answers)) == (1, [], 3)
     with rt.db.begin() as db:
         db.execute(update(Addition).values(author_id=staff["worker"]))
-    reading = desk.read(rt, staff["worker"], made)
+    reading = desk.read(rt, build.reader(staff["worker"]), made)
     assert reading is not None
     assert (reading.broken, [one.words for one in reading.notes]) == (1, ["une note"])
 
@@ -283,9 +415,9 @@ def test_a_note_in_the_place_of_an_answer_is_broken_and_hides_nothing_else(
 def test_what_was_handed_on_stays_to_take_whatever_the_one_in_charge_notes(rt: Runtime, staff: STAFF) -> None:
     made = story.tell(rt)
     dispatch(rt, made)
-    desk.accept(rt, staff["worker"], made)
-    desk.hand_on(rt, staff["worker"], made, HandOnReason.AWAY, staff["supervisor"])
-    desk.note(rt, staff["worker"], made, "Rien de nouveau.")
+    desk.accept(rt, build.reader(staff["worker"]), made)
+    desk.hand_on(rt, build.reader(staff["worker"]), made, HandOnReason.AWAY, staff["supervisor"])
+    desk.note(rt, build.reader(staff["worker"]), made, "Rien de nouveau.")
     with rt.db.read() as db:
         rows, _ = shelf.page(db, staff["supervisor"], shelf.Shelf.TO_TAKE)
     assert [row.id for row in rows] == [made]

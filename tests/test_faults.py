@@ -111,7 +111,7 @@ def test_with_valkey_gone_for_good_every_report_is_taken_and_every_alert_leaves(
     alerts(house, 5)
     status, lines = house.get("/readyz")
     assert status == 200
-    assert lines.startswith(b"warning: Redis does not answer")
+    assert b"warning: Redis does not answer" in lines
 
 
 def test_a_house_that_was_killed_as_a_whole_goes_on_where_it_stood_and_ends_in_good_order(house: House) -> None:

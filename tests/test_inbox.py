@@ -48,7 +48,7 @@ def test_a_message_that_failed_is_escalated_at_once_and_nudged_once(rt: Runtime,
 
 
 def test_a_failure_that_is_told_after_somebody_took_the_report_asks_nobody(rt: Runtime, made: int) -> None:
-    assert desk.accept(rt, 1, made)
+    assert desk.accept(rt, build.reader(1), made)
     receipt(rt, "Failed")
     assert escalate(rt) == 0
 

@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 import textwrap
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -34,13 +35,63 @@ def test_an_event_is_one_line_with_its_fields() -> None:
     assert line == {"level": "info", "process": "test", "event": "sms.sent", "row": 7, "attempt": 1}
 
 
-def test_a_line_break_in_a_value_breaks_no_line() -> None:
-    (line,) = run("log.event('a\\nb', reason='c\\nd\\u2028e')")
-    assert (line["event"], line["reason"]) == ("a\nb", "c\nd\u2028e")
+class Colour(StrEnum):
+    RED = "red"
 
 
-def test_a_percent_sign_is_only_a_sign() -> None:
-    assert [line["event"] for line in run("log.event('100 %s %d')")] == ["100 %s %d"]
+@pytest.mark.parametrize(
+    "value", [7, -1, 0.5, True, 2**62, "sent", "P0", "admin.reports.show", Colour.RED, "a-b_c:d"]
+)
+def test_a_value_is_a_number_or_one_short_word(value: Any) -> None:
+    log.event("an.event", reason=value)
+
+
+UNSAFE = [
+    NUMBER,
+    NUMBER[1:],
+    "0990000",
+    "x1234567",
+    WORDS,
+    "two words",
+    "caf\u00e9",
+    "line\nbreak",
+    "sent\n",
+    "",
+    "x" * 41,
+    "{}",
+    "a/b",
+    "\u0662\u0664\u0663",
+]
+
+
+@pytest.mark.parametrize("value", [*UNSAFE, None, [NUMBER], {"to": NUMBER}, b"sent", ValueError(NUMBER)])
+def test_any_other_value_is_refused_and_not_even_named_in_the_refusal(value: Any) -> None:
+    with pytest.raises(ValueError, match="not for the log: reason") as refused:
+        log.event("an.event", reason=value, row=1)
+    assert str(refused.value) == "not for the log: reason"
+
+
+@pytest.mark.parametrize("name", ["two words", NUMBER, "a\nb", "", "100%s of it"])
+def test_the_name_of_an_event_is_one_word_too(name: str) -> None:
+    with pytest.raises(ValueError, match="the name of an event"):
+        log.event(name)
+
+
+def test_a_process_at_work_goes_on_and_leaves_unsaid_what_may_not_be_written() -> None:
+    lines = run(
+        f"""
+        for value in {UNSAFE!r}:
+            log.event('an.event', reason=value, row=1)
+        log.event('an.event', number=NUMBER, row=2)
+        log.event(WORDS, row=3)
+        log.event('an.event', reason=ValueError(NUMBER))
+        """
+    )
+    assert {line["reason"] for line in lines if line.get("row") == 1} == {log.UNSAID}
+    assert len(lines) == len(UNSAFE) + 3
+    without, nameless, odd = lines[-3:]
+    assert (without["row"], "number" in without) == (2, False)
+    assert (nameless["event"], nameless["row"], odd["reason"]) == (log.UNSAID, 3, log.UNSAID)
 
 
 @pytest.mark.parametrize("field", ["number", "caller", "text", "msg", "args", "code", "session", "url"])
@@ -148,7 +199,83 @@ def test_an_exception_from_nobody_hides_its_text_too() -> None:
 
 def test_a_group_of_exceptions_keeps_no_text() -> None:
     (line,) = run("log.event('x', error=ExceptionGroup(WORDS, [ValueError(NUMBER)]))")
-    assert line["error"] == ["ExceptionGroup"]
+    assert line["error"] == ["ExceptionGroup", "ValueError"]
+
+
+def test_a_group_names_the_types_of_its_members() -> None:
+    group = ExceptionGroup(WORDS, [ValueError(NUMBER), KeyError(WORDS)])
+    assert log.scrub(group) == ["ExceptionGroup", "ValueError", "KeyError"]
+
+
+def test_a_type_or_a_place_that_was_named_at_run_time_is_unsaid() -> None:
+    lines = run(
+        """
+        named = type(WORDS, (Exception,), {'__repr__': lambda self: NUMBER, '__str__': lambda self: 1 / 0})
+        program = compile('def fail(kind): raise kind(1)', f'/{NUMBER}/{WORDS}.py', 'exec')
+        exec(program)
+        fail.__code__ = fail.__code__.replace(co_name=NUMBER)
+        try:
+            fail(named)
+        except Exception as error:
+            log.event('x', error=error)
+            logging.getLogger(f'library of {WORDS}').error(NUMBER)
+            logging.addLevelName(35, WORDS)
+            logging.getLogger('library').log(35, NUMBER, exc_info=True)
+        """
+    )
+    assert lines[0]["error"] == ["?", "<module> <string>:11", "? ?:1"]
+    assert lines[1]["logger"] == "?"
+    assert lines[2]["level"] == "?"
+
+
+def test_a_record_that_cannot_be_written_is_not_printed_either() -> None:
+    lines = run(
+        """
+        class Odd:
+            def __str__(self): raise ValueError(NUMBER)
+        logging.getLogger('gateway').error('%d of %s', WORDS, NUMBER)
+        logging.getLogger('gateway').error(Odd(), extra={'fields': {'row': NUMBER}})
+        logging.getLogger('library').error(Odd(), Odd())
+        """
+    )
+    assert [line["logger"] for line in lines] == ["gateway", "gateway", "library"]
+
+
+def test_what_a_process_prints_that_serves_goes_nowhere() -> None:
+    lines = run(
+        """
+        log.hush()
+        log.hush()
+        print(NUMBER)
+        print(WORDS, file=sys.stderr)
+        sys.stderr.writelines([WORDS])
+        import traceback
+        try:
+            raise ValueError(NUMBER)
+        except ValueError:
+            traceback.print_exc()
+        log.configure('worker')
+        log.event('still.here')
+        """
+    )
+    assert [line["event"] for line in lines] == ["still.here"]
+
+
+def test_what_fails_where_nobody_can_catch_it_keeps_no_text() -> None:
+    lines = run(
+        """
+        class Closing:
+            def __del__(self): raise ValueError(NUMBER)
+        Closing()
+        import asyncio
+        async def fail(): raise RuntimeError(WORDS)
+        async def main():
+            asyncio.ensure_future(fail())
+            await asyncio.sleep(0)
+        asyncio.run(main())
+        """
+    )
+    assert [line["error"][0] for line in lines] == ["ValueError", "RuntimeError"]
 
 
 def test_a_chain_of_exceptions_that_bites_its_tail_ends() -> None:

@@ -19,7 +19,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from sqlalchemy import insert, text
 
-from gateway.casework import site
+from gateway.casework import journal, site
 from gateway.casework.account import Account
 from gateway.db import Conflict, Database
 from gateway.later.sweep import sweep
@@ -84,12 +84,31 @@ def test_a_commit_that_fails_nudges_nothing(nudged: Runtime, redis_url: str) -> 
         with nudged.begin() as unit:
             unit.nudge("dispatch", 7)
             unit.db.execute(text("PRAGMA defer_foreign_keys = ON"))
-            unit.db.execute(insert(Account).values(caseworker_id=999, login="x", passphrase_hash=""))
+            unit.db.execute(insert(Account).values(caseworker_id=999, login="x", step=0, codes=[]))
 
     with pytest.raises(Conflict):
         fail()
     nudged.nudger.stop()
     assert jobs(redis_url) == []
+
+
+def test_a_transaction_ends_with_its_lines_and_a_rollback_leaves_none(light: Runtime) -> None:
+    def written() -> int:
+        with light.db.read() as db:
+            return db.scalar(text("SELECT count(*) FROM journal")) or 0
+
+    def undone() -> None:
+        with light.begin() as unit:
+            journal.write(unit.db, light.now(), journal.Verb.SIGNED_IN)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        undone()
+    assert written() == 0
+    with light.begin() as unit:
+        journal.write(unit.db, light.now(), journal.Verb.SIGNED_IN)
+        assert unit.db.scalar(text("SELECT count(*) FROM journal")) == 0, "not before all else is done"
+    assert written() == 1
 
 
 def test_without_redis_nothing_is_handed_over_and_nothing_fails(light: Runtime) -> None:

@@ -93,6 +93,7 @@ WRONG = [
         [",", "short", "a" * 201, "a-hook-secret-of-24-letters,short", "with/slash-and-24-letters-x"],
     ),
     ("USSD_CODES", [",", " , , "]),
+    ("PROXIES", ["-1", "x", "10", "1.0", "٣"]),
     ("SECRET_KEY", ["k" * 31]),
     ("USSD_CHARSET", ["GSM7", "latin1"]),
     ("DATABASE_URL", ["mysql://h/d", "sqlite://", "postgresql+psycopg2://h/d", "gateway.sqlite"]),
@@ -168,6 +169,18 @@ def test_a_file_that_is_not_there_not_readable_or_no_text_is_said_and_not_quoted
     assert [line.split(":")[0] for line in problems(SECRET_KEY=None, SECRET_KEY_FILE=str(tmp_path / "empty"))] == [
         "SECRET_KEY is missing"
     ]
+
+
+@pytest.mark.parametrize("mirror", ["/var/keys", "/var/keys/", "/var/keys/mirror", "/var", "/"])
+def test_a_mirror_within_the_directory_or_around_it_is_refused(mirror: str) -> None:
+    assert problems(KEYS_MIRROR=mirror) == [
+        "KEYS_MIRROR must be another directory than KEYS_DIR, on another disk or host"
+    ]
+
+
+def test_a_mirror_may_be_missing() -> None:
+    assert Settings.from_env(GOOD).keys_mirror is None
+    assert Settings.from_env({**GOOD, "KEYS_MIRROR": " /mnt/mirror "}).keys_mirror == Path("/mnt/mirror")
 
 
 def test_only_secrets_come_from_files(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from gateway.casework.act import ActRow
 from gateway.casework.caseworker import CaseWorker
 from gateway.casework.journal import Entry
 from gateway.casework.message import Message
+from gateway.casework.plan import Envelope, PlanEntry
 from gateway.casework.referral import Referral
-from gateway.casework.report import Addition, PlanEntry, Report
+from gateway.casework.report import Addition, Report
 from gateway.later.sweep import sweep
 from gateway.runtime import Runtime
 from gateway.text import septets
@@ -28,7 +29,7 @@ from tests import build
 FOLDER = Path(__file__).parent / "transcripts"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.txt"))
 REWRITE = os.environ.get("GATEWAY_REWRITE_TRANSCRIPTS") == "1"
-TABLES = (Report, Addition, PlanEntry, Referral, Message, ActRow, Entry)
+TABLES = (Report, Addition, PlanEntry, Envelope, Referral, Message, ActRow, Entry)
 
 _CODE = re.compile(r"\b\d{4} \d{4} \d{4}\b")
 _REFERENCE = re.compile(r"\b\d{6}\b")

@@ -330,6 +330,35 @@ def test_a_job_that_failed_keeps_no_text(rt: Runtime, redis_url: str, lines: io.
     assert [line["error"][0] for line in written if line.get("event") == "job.failed"] == ["RuntimeError"]
 
 
+def test_a_job_keeps_no_text_however_an_exception_carries_it(
+    rt: Runtime, redis_url: str, lines: io.StringIO
+) -> None:
+    class Broken(build.Operator):
+        def send_sms(self, number: str, text: str) -> Sent:
+            named = type(f"To{number}", (Exception,), {"__repr__": lambda _: number})
+            error = ExceptionGroup(text, [named(number), ValueError(text)])
+            error.add_note(number)
+            raise error from LookupError(text)
+
+    broken = Broken()
+    rt = replace(rt, providers={broken.name: broken})
+    story.tell(rt)
+    work(rt)
+    assert failures(redis_url)
+    for planted in ("243000", "Info Mine", "To+"):
+        assert planted.encode() not in everything(redis_url)
+        assert planted not in lines.getvalue()
+
+
+def test_a_call_that_cannot_be_made_is_not_quoted(rt: Runtime, redis_url: str, lines: io.StringIO) -> None:
+    queue = foreign(redis_url)
+    queue.enqueue_call("gateway.worker.send", kwargs={"said by my brother": 1}, description="")
+    queue.enqueue_call("gateway.worker.dispatch", args=(["said by my brother"],), description="")
+    work(rt)
+    assert len(kept := failures(redis_url)) == 2
+    assert not any("brother" in text for text in (*kept, lines.getvalue()))
+
+
 def test_a_refused_job_says_nothing_of_itself_in_the_log(rt: Runtime, redis_url: str, lines: io.StringIO) -> None:
     foreign(redis_url).enqueue_call("os.system", args=(f"echo {CALLER}",), description=CALLER)
     work(rt)

@@ -1,63 +1,119 @@
-"""Accounts and sessions: how people sign in. A session is a row that any request may find ended."""
+"""Accounts: what a person signs in with. Everything secret in it is theirs alone.
+
+What is checked with a slow hash is read before it and written after it, so that no transaction waits.
+"""
 
 from __future__ import annotations
 
+import base64
+import hmac
 import re
-import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, delete, insert, select, update
+import pyotp
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.casework import journal
-from gateway.casework.caseworker import CaseWorker, Role
+from gateway.casework import attempt, caseworker, journal, passphrase, session
+from gateway.casework.caseworker import CaseWorker, Person
 from gateway.casework.journal import Verb
 from gateway.casework.refused import Refused
 from gateway.db import Base, UtcTime
-from gateway.vault import Vault, passphrase_fits
+from gateway.vault import (
+    Enrolment,
+    Pair,
+    SealBroken,
+    Unlocked,
+    Vault,
+    new_code,
+    plain_code,
+    recover,
+    unlock,
+)
 
-IDLE = timedelta(minutes=30)
-LASTING = timedelta(hours=8)
-_SEEN_EVERY = timedelta(minutes=1)
-"""A session's last use is written down this often, so that reading pages does not write each time."""
+CODES: Final = 10
+"""One-time codes on a printed sheet."""
+_CODE = 9
+"""Letters of a one-time code."""
+_STEP = 30
+"""Seconds that a six-digit code stands; the one before and the one after count too."""
 
 
 class Account(Base):
-    """How one person signs in."""
+    """How one person signs in; whoever has not joined has no `lock`. `invited_by` is empty when the machine's
+    operator invited, and stays after joining: whoever invited does not confirm."""
 
     __tablename__ = "account"
+    __table_args__ = {  # noqa: RUF012
+        "comment": "Holds: how a person signs in: locks that their passphrase, their recovery code and the server "
+        "open, and keyed hashes of codes.\n"
+        "Kept: as long as the person.\n"
+        "Read by: the pages for signing in, joining and the own account."
+    }
 
     caseworker_id: Mapped[int] = mapped_column(ForeignKey("caseworker.id"), primary_key=True)
     login: Mapped[str] = mapped_column(String(40), unique=True)
-    passphrase_hash: Mapped[str] = mapped_column(String(128))
+    lock: Mapped[bytes | None] = mapped_column(LargeBinary)
+    private_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    recovery_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    seed_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    step: Mapped[int]
+    codes: Mapped[list[str]] = mapped_column(JSON)
+    invitation: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    invited_by: Mapped[int | None] = mapped_column(ForeignKey("caseworker.id"))
+    invited_until: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
-class SignIn(Base):
-    """One session: found by the hash of what the cookie holds."""
-
-    __tablename__ = "sign_in"
-    __table_args__ = (Index("ix_sign_in_caseworker_id", "caseworker_id"),)
-
-    token: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
-    caseworker_id: Mapped[int] = mapped_column(ForeignKey("caseworker.id"))
-    began_at: Mapped[datetime] = mapped_column(UtcTime)
-    seen_at: Mapped[datetime] = mapped_column(UtcTime)
+journal.watch("person", Account.__table__, Account.__table__.c.caseworker_id, but=("step", "codes"))
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """Who is asking."""
+class Credentials:
+    """What a check of somebody's secrets needs, read before the slow hash. Of nobody, it fits nothing, after the
+    same work."""
 
-    id: int
-    name: str
-    role: Role
+    person: int | None
+    lock: bytes | None = field(repr=False)
+    private_sealed: bytes | None = field(repr=False)
+    recovery_sealed: bytes | None = field(repr=False)
+
+    def unlock(self, typed: str) -> Unlocked | None:
+        return unlock(self.lock, passphrase.plain(typed))
+
+    def key(self, unlocked: Unlocked) -> Pair | None:
+        """The person's key pair; None for a role without one, and when it does not open any more."""
+        if self.person is None or self.private_sealed is None:
+            return None
+        try:
+            return unlocked.open(self.person, self.private_sealed)
+        except SealBroken:
+            return None
+
+    def recover(self, code: str) -> Pair | None:
+        """The key pair that a recovery code opens; None when it opens none."""
+        if self.person is None or self.recovery_sealed is None:
+            return None
+        try:
+            return recover(self.person, self.recovery_sealed, code)
+        except SealBroken:
+            return None
 
 
-def new_passphrase() -> str:
-    """Twenty letters and digits in groups, easy to read aloud: 98 bits."""
-    letters = "abcdefghjkmnpqrstuvwxyz23456789"
-    return "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4))
+NOBODY: Final = Credentials(None, None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far somebody has come: invited until when, joined, with which second factor."""
+
+    login: str
+    joined: bool
+    invited_until: datetime | None
+    second_factor: bool
+    codes_left: int
 
 
 def save_login(db: Session, person: int, login: str) -> None:
@@ -72,7 +128,7 @@ def save_login(db: Session, person: int, login: str) -> None:
         update(Account).where(Account.caseworker_id == person).values(login=login).returning(Account.caseworker_id)
     ).scalar_one_or_none()
     if changed is None:
-        db.execute(insert(Account).values(caseworker_id=person, login=login, passphrase_hash=""))
+        db.execute(insert(Account).values(caseworker_id=person, login=login, step=0, codes=[]))
 
 
 def login_of(db: Session, person: int) -> str:
@@ -80,76 +136,209 @@ def login_of(db: Session, person: int) -> str:
     return db.scalar(select(Account.login).where(Account.caseworker_id == person)) or ""
 
 
-def set_passphrase(db: Session, person: int, passphrase_hash: str) -> None:
-    """Change a passphrase, given as vault.hash_passphrase made it before this transaction, and end every session
-    of the person."""
-    db.execute(update(Account).where(Account.caseworker_id == person).values(passphrase_hash=passphrase_hash))
-    end_all(db, person)
+def holder(db: Session, login: str) -> Person:
+    """Who signs in with this name, as long as they are at work. Raises Refused."""
+    person = credentials(db, login).person
+    found = caseworker.one(db, person) if person is not None else None
+    if found is None:
+        raise Refused("login", "Nobody at work signs in with this name.")
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a check of a passphrase needs, read before the slow hash so that no transaction waits for it."""
+def standings(db: Session) -> dict[int, Standing]:
+    """How far each person has come."""
+    rows = db.execute(
+        select(
+            Account.caseworker_id,
+            Account.login,
+            Account.lock.is_not(None),
+            Account.invited_until,
+            Account.seed_sealed.is_not(None),
+            Account.codes,
+        )
+    )
+    return {row[0]: Standing(row[1], bool(row[2]), row[3], bool(row[4]), len(row[5])) for row in rows}
 
-    person: int | None
-    passphrase_hash: str | None = field(repr=False)
 
-    def fit(self, passphrase: str) -> bool:
-        """Takes the same time whether or not there is such an account."""
-        return passphrase_fits(self.passphrase_hash or None, passphrase) and self.person is not None
+def standing(db: Session, person: int) -> Standing:
+    """How far one person has come."""
+    return standings(db).get(person) or Standing("", False, None, False, 0)
 
 
 def credentials(db: Session, login: str) -> Credentials:
     """The credentials of an active person; of nobody when there is none of that name."""
     row = db.execute(
-        select(Account.caseworker_id, Account.passphrase_hash)
+        select(Account.caseworker_id, Account.lock, Account.private_sealed, Account.recovery_sealed)
         .join(CaseWorker, CaseWorker.id == Account.caseworker_id)
         .where(Account.login == login.strip().casefold(), CaseWorker.active)
     ).one_or_none()
-    return Credentials(*row) if row else Credentials(None, None)
+    return Credentials(*row) if row else NOBODY
 
 
-def begin(db: Session, vault: Vault, person: int, now: datetime) -> str:
-    """Begin a session; returns what the cookie holds (43 characters)."""
-    cookie = secrets.token_urlsafe(32)
-    db.execute(
-        insert(SignIn).values(token=vault.cookie_token(cookie), caseworker_id=person, began_at=now, seen_at=now)
-    )
-    journal.write(db, now, Verb.SIGNED_IN, actor=person)
-    return cookie
+# Their secrets.
 
 
-def who(db: Session, token: bytes, now: datetime) -> tuple[SignedIn, bool] | None:
-    """Whose session this is, and whether `seen` is due; None when it has ended or the person may not enter."""
+def enrolled(db: Session, vault: Vault, person: int, made: Enrolment | bytes) -> None:
+    """Store what somebody made when they joined: all of an Enrolment, or the lock alone for a role without a key.
+    What they had before is gone, also their second factor; nobody vouches for the new key yet."""
+    nothing: dict[str, object] = {
+        "seed_sealed": None,
+        "step": 0,
+        "codes": [],
+        "invitation": None,
+        "invited_until": None,
+    }
+    if isinstance(made, bytes):
+        _set(db, person, lock=made, private_sealed=None, recovery_sealed=None, **nothing)
+        _drop_public(db, person)
+        return
+    kept = {"private_sealed": made.private_sealed, "recovery_sealed": made.recovery_sealed}
+    _set(db, person, lock=made.lock, **kept, **nothing)
+    caseworker.set_key(db, person, made.public)
+
+
+def drop_key(db: Session, person: int) -> None:
+    """Somebody whose new role brings them no reports has no key any more: nothing opens for them."""
+    _set(db, person, private_sealed=None, recovery_sealed=None)
+    _drop_public(db, person)
+    session.end_all(db, person)
+
+
+def set_passphrase(
+    db: Session, person: int, key: Pair | None, made: tuple[bytes, bytes | None], now: datetime
+) -> None:
+    """Another passphrase for the same key pair, as `relock` (or `lock`) made it. Raises Refused when the key pair
+    has been replaced meanwhile."""
+    _same_key(db, person, key)
+    _set(db, person, lock=made[0], private_sealed=made[1])
+    journal.write(db, now, Verb.PASSPHRASE_CHANGED, actor=person, subject=person)
+
+
+def set_recovery(db: Session, person: int, key: Pair, recovery_sealed: bytes, now: datetime) -> None:
+    """Another recovery code, as `new_recovery` made it. Raises Refused when the key pair has been replaced."""
+    _same_key(db, person, key)
+    _set(db, person, recovery_sealed=recovery_sealed)
+    journal.write(db, now, Verb.KEYS_CHANGED, actor=person, subject=person)
+
+
+def set_second_factor(db: Session, vault: Vault, person: int, seed: str, code: str, now: datetime) -> list[str]:
+    """Another second factor in place of any old one, with new one-time codes, to be shown once. Raises Refused
+    when the six digits do not fit it."""
+    step = _step_of(seed, code, now, after=0)
+    if step is None:
+        raise Refused("code", "These six digits do not fit. Check the hour of this phone, and type the newest.")
+    set_seed(db, vault, person, seed)
+    _set(db, person, step=step)
+    return new_codes(db, vault, person, now)
+
+
+def new_codes(db: Session, vault: Vault, person: int, now: datetime) -> list[str]:
+    """Ten one-time codes in place of those that are left."""
+    codes = [new_code(_CODE) for _ in range(CODES)]
+    _set(db, person, codes=[_code_token(vault, person, code) for code in codes])
+    journal.write(db, now, Verb.SECOND_FACTOR_CHANGED, actor=person, subject=person)
+    return codes
+
+
+def set_seed(db: Session, vault: Vault, person: int, seed: str) -> None:
+    """The second factor: base 32, as an authenticator takes it."""
+    _set(db, person, seed_sealed=vault.seal_number(_place(person), seed), step=0)
+
+
+def offered_seed(db: Session, vault: Vault, person: int, cookie: str) -> str:
+    """A second factor to offer in this session: the same until it is taken, though nothing of it is stored."""
+    before = db.scalar(select(Account.seed_sealed).where(Account.caseworker_id == person)) or b""
+    return base64.b32encode(vault.token("seed", cookie, before.hex())[:20]).decode("ascii")
+
+
+# The second factor.
+
+
+def is_printed(code: str) -> bool:
+    """Whether this was typed from a sheet of one-time codes, not read from a telephone."""
+    return len(plain_code(code)) == _CODE
+
+
+def use_code(db: Session, vault: Vault, of: Credentials, typed: str, now: datetime, *, needed: bool) -> bool:
+    """Whether this code is right for credentials that still stand; it is never right again. Without a second
+    factor no code is, unless none is `needed`."""
     row = db.execute(
-        select(CaseWorker.id, CaseWorker.name, CaseWorker.role, SignIn.seen_at)
-        .join(CaseWorker, CaseWorker.id == SignIn.caseworker_id)
-        .where(
-            SignIn.token == token,
-            SignIn.seen_at > now - IDLE,
-            SignIn.began_at > now - LASTING,
-            CaseWorker.active,
-        )
+        select(Account.seed_sealed, Account.step, Account.codes, Account.lock)
+        .where(Account.caseworker_id == of.person)
+        .with_for_update()
     ).one_or_none()
-    return (SignedIn(row[0], row[1], Role(row[2])), row[3] < now - _SEEN_EVERY) if row else None
+    if of.person is None or row is None or row.lock is None or row.lock != of.lock:
+        return False
+    (seed_sealed, step, codes, _), person = row, of.person
+    if seed_sealed is None:
+        return not needed
+    if is_printed(typed):
+        token = _code_token(vault, person, typed)
+        if token not in codes:
+            return False
+        _set(db, person, codes=[one for one in codes if one != token])
+        return True
+    try:
+        used = _step_of(vault.open_number(_place(person), seed_sealed), typed, now, after=step)
+    except SealBroken:
+        return False
+    if used is None:
+        return False
+    _set(db, person, step=used)
+    return True
 
 
-def seen(db: Session, token: bytes, now: datetime) -> None:
-    """The session was used."""
-    db.execute(update(SignIn).where(SignIn.token == token).values(seen_at=now))
-
-
-def end(db: Session, token: bytes) -> None:
-    """End one session."""
-    db.execute(delete(SignIn).where(SignIn.token == token))
-
-
-def end_all(db: Session, person: int) -> None:
-    """End every session of a person."""
-    db.execute(delete(SignIn).where(SignIn.caseworker_id == person))
+def reseal(db: Session, vault: Vault) -> None:
+    """Seal second factors under the newest server key, and end all sessions; the caller writes each person's line.
+    What is kept as a token (one-time codes, invitations, known devices) fits no more: people get new ones."""
+    for person, sealed in db.execute(select(Account.caseworker_id, Account.seed_sealed)).all():
+        _set(db, person, codes=[], invitation=None, invited_until=None)
+        session.end_all(db, person)
+        if sealed is not None:
+            with suppress(SealBroken):  # it opened before no more than now: its owner has to join anew
+                _set(
+                    db,
+                    person,
+                    seed_sealed=vault.seal_number(_place(person), vault.open_number(_place(person), sealed)),
+                )
 
 
 def forget_ended(db: Session, now: datetime) -> int:
-    """Delete sessions that time has ended; returns how many."""
-    ended = (SignIn.seen_at <= now - IDLE) | (SignIn.began_at <= now - LASTING)
-    return len(db.execute(delete(SignIn).where(ended).returning(SignIn.token)).scalars().all())
+    """Delete sessions that time has ended, and failures that are forgotten; returns how many."""
+    return session.forget_ended(db, now) + attempt.forget(db, now)
+
+
+def _step_of(seed: str, typed: str, now: datetime, *, after: int) -> int | None:
+    """Which of the half minutes around now these six digits stand for, if it comes after the last one used."""
+    digits = re.sub(r"[\s-]", "", typed)
+    present = int(now.timestamp()) // _STEP
+    fitting = [
+        step
+        for step in (present - 1, present, present + 1)
+        if hmac.compare_digest(pyotp.HOTP(seed).at(step).encode(), digits.encode())
+    ]
+    return next((step for step in fitting if step > after), None)
+
+
+def _code_token(vault: Vault, person: int, code: str) -> str:
+    return vault.token("one-time code", person, plain_code(code)).hex()
+
+
+def _same_key(db: Session, person: int, key: Pair | None) -> None:
+    # The account first, then the person: everything that changes both takes them in this order.
+    db.execute(select(Account.step).where(Account.caseworker_id == person).with_for_update())
+    public = db.scalar(select(CaseWorker.public).where(CaseWorker.id == person))
+    if public != (key.public if key else None):
+        raise Refused("", "Your account has changed meanwhile. Sign in again.")
+
+
+def _drop_public(db: Session, person: int) -> None:
+    db.execute(update(CaseWorker).where(CaseWorker.id == person).values(public=None, attest=None))
+
+
+def _set(db: Session, person: int, **values: object) -> None:
+    db.execute(update(Account).where(Account.caseworker_id == person).values(**values))
+
+
+def _place(person: int) -> str:
+    return f"account/{person}/seed"

@@ -38,7 +38,15 @@ class ActRow(Base):
     """One act under one mark; `day` is the local day whose key made the first of its two marks."""
 
     __tablename__ = "act"
-    __table_args__ = (Index("ix_act_dialogue", "dialogue"), Index("ix_act_day", "day"))
+    __table_args__ = (
+        Index("ix_act_dialogue", "dialogue"),
+        Index("ix_act_day", "day"),
+        {
+            "comment": "Holds: what a dialogue has done, under the day's marks; no caller, session or input.\n"
+            "Kept: two days; the keys of the marks are gone by then.\n"
+            "Read by: the hop that comes next."
+        },
+    )
 
     mark: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     dialogue: Mapped[bytes] = mapped_column(LargeBinary(32))

@@ -1,20 +1,23 @@
-"""Everybody who works here: case workers, supervisors, the integrity officer, administrators.
+"""Everybody who works here: case workers, supervisors, integrity officers, technicians, administrators.
 
-A telephone number is sealed under the server's key; the page and the sender open it, nothing else does.
+A telephone number is sealed under the server's key; the page and the sender open it, nothing else does. Reports
+are sealed to a person's public key once two people have vouched for it: whoever holds `attest`.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import JSON, LargeBinary, String, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework.refused import Refused
 from gateway.db import Base
-from gateway.vault import Vault
+from gateway.vault import Reader, SealBroken, Vault
 
 
 class Role(StrEnum):
@@ -23,23 +26,33 @@ class Role(StrEnum):
     CASE_WORKER = "case_worker"
     SUPERVISOR = "supervisor"
     INTEGRITY_OFFICER = "integrity_officer"
+    TECHNICIAN = "technician"
     ADMINISTRATOR = "administrator"
 
 
 ON_ROUTES = (Role.CASE_WORKER, Role.SUPERVISOR, Role.INTEGRITY_OFFICER)
-"""Roles that reports are brought to; the others have no telephone number here."""
+"""Roles that reports are brought to; the others have no telephone number and no key here."""
 
 
 class CaseWorker(Base):
     """One person. Empty `sites` means every site; `lanes` counts for case workers only."""
 
     __tablename__ = "caseworker"
+    __table_args__ = (
+        {
+            "comment": "Holds: who works here, what they do, their sealed number, their public key.\n"
+            "Kept: as long as they are named by a report or a line of the journal.\n"
+            "Read by: colleagues, the name and role; supervisors and administrators, on one page, the number."
+        },
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(80))
     role: Mapped[str] = mapped_column(String(20))
     active: Mapped[bool]
     number_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    public: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    attest: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     sms_language: Mapped[str] = mapped_column(String(8))
     lanes: Mapped[list[str]] = mapped_column(JSON)
     sites: Mapped[list[int]] = mapped_column(JSON)
@@ -58,6 +71,15 @@ class Person:
     lanes: frozenset[str]
     sites: frozenset[int]
     languages: frozenset[str]
+    public: bytes | None
+    attest: bytes | None
+
+    @property
+    def reader(self) -> Reader | None:
+        """Whom reports may be sealed to; None until the person has joined and somebody else has confirmed it."""
+        if self.public is None or self.attest is None:
+            return None
+        return Reader(self.id, self.public, self.attest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +105,20 @@ _PERSON = (
     CaseWorker.lanes,
     CaseWorker.sites,
     CaseWorker.languages,
+    CaseWorker.public,
+    CaseWorker.attest,
 )
 
 
 def every(db: Session) -> list[Person]:
     """All people, active ones first, then by name."""
     rows = db.execute(select(*_PERSON).order_by(CaseWorker.active.desc(), CaseWorker.name, CaseWorker.id))
-    return [_person(*row) for row in rows]
+    return [_person(row) for row in rows]
 
 
 def one(db: Session, person: int) -> Person | None:
     row = db.execute(select(*_PERSON).where(CaseWorker.id == person)).one_or_none()
-    return _person(*row) if row else None
+    return _person(row) if row else None
 
 
 def number(db: Session, vault: Vault, person: int) -> str:
@@ -117,7 +141,8 @@ def change(db: Session, vault: Vault, person: int, entered: Entered) -> None:
     if before is None:
         raise Refused("", "This person is not here any more.")
     for role in (Role.SUPERVISOR, Role.INTEGRITY_OFFICER, Role.ADMINISTRATOR):
-        leaves = before.role == role and before.active and not (entered.active and entered.role == role)
+        counts = before.active and (role not in ON_ROUTES or before.reader is not None)
+        leaves = before.role == role and counts and not (entered.active and entered.role == role)
         if leaves and _count_active(db, role) == 1:
             raise Refused(
                 "active",
@@ -128,19 +153,41 @@ def change(db: Session, vault: Vault, person: int, entered: Entered) -> None:
     _save_number(db, vault, person, entered)
 
 
-def _person(
-    id_: int,
-    name: str,
-    role: str,
-    active: bool,
-    sms_language: str,
-    lanes: list[str],
-    sites: list[int],
-    languages: list[str],
-) -> Person:
-    return Person(
-        id_, name, Role(role), active, sms_language, frozenset(lanes), frozenset(sites), frozenset(languages)
-    )
+def set_key(db: Session, person: int, public: bytes) -> None:
+    """The public key that a person made when they joined; nobody vouches for it yet."""
+    db.execute(update(CaseWorker).where(CaseWorker.id == person).values(public=public, attest=None))
+
+
+def confirm_key(db: Session, vault: Vault, person: int) -> None:
+    """Somebody else vouches that this key is this person's: from now on reports are sealed to it. Raises
+    Refused."""
+    public = db.scalar(select(CaseWorker.public).where(CaseWorker.id == person).with_for_update())
+    if public is None:
+        raise Refused("", "This person has not joined yet.")
+    attest = vault.attest(person, public)
+    db.execute(update(CaseWorker).where(CaseWorker.id == person).values(attest=attest))
+
+
+def reseal(db: Session, vault: Vault) -> None:
+    """Put numbers and what vouches for keys under the server's newest key. What opened under none of them, or was
+    vouched for by nobody, stays as it is."""
+    columns = (CaseWorker.id, CaseWorker.number_sealed, CaseWorker.public, CaseWorker.attest)
+    for person, sealed, public, attest in db.execute(select(*columns).with_for_update()).all():
+        values: dict[str, bytes] = {}
+        with suppress(SealBroken):
+            if sealed:
+                clear = vault.open_number(_place(person), sealed)
+                values["number_sealed"] = vault.seal_number(_place(person), clear)
+        if public and attest and vault.is_attested(Reader(person, public, attest)):
+            values["attest"] = vault.attest(person, public)
+        if values:
+            db.execute(update(CaseWorker).where(CaseWorker.id == person).values(**values))
+
+
+def _person(row: Any) -> Person:
+    id_, name, role, active, sms_language, lanes, sites, languages, public, attest = row
+    areas = frozenset(lanes), frozenset(sites), frozenset(languages)
+    return Person(id_, name, Role(role), active, sms_language, *areas, public, attest)
 
 
 def _checked(entered: Entered) -> dict[str, object]:
@@ -171,8 +218,11 @@ def _save_number(db: Session, vault: Vault, person: int, entered: Entered) -> No
 
 
 def _count_active(db: Session, role: Role) -> int:
-    """Locked, so that of two who leave at the same time the second sees that the first has left."""
+    """Those who can be reached: on routes, with a confirmed key. Locked, so that of two who leave at the same time
+    the second sees that the first has left."""
     where = (CaseWorker.role == role.value) & CaseWorker.active
+    if role in ON_ROUTES:
+        where &= CaseWorker.attest.is_not(None)
     return len(db.scalars(select(CaseWorker.id).where(where).order_by(CaseWorker.id).with_for_update()).all())
 
 

@@ -29,15 +29,18 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from gateway.casework import journal
 from gateway.casework.caseworker import CaseWorker
 from gateway.casework.journal import Verb
+from gateway.casework.plan import PlanEntry
 from gateway.casework.referral import Referral
 from gateway.casework.referral import State as ReferralState
-from gateway.casework.report import PlanEntry, Report
+from gateway.casework.report import Report
 from gateway.casework.report import State as ReportState
 from gateway.db import Base, UtcTime
 
 LEASE = timedelta(seconds=30)
 """How long a sender may be at a message before another takes it over; a send waits 12 s at the most, and no
 sender claims more than it sends at once."""
+FAR_AHEAD = timedelta(days=1)
+"""Nothing is put off or leased this long: if it is, a clock gone wild has been set right since."""
 UNKNOWN_WAIT = timedelta(minutes=2)
 """How long a message that may have gone waits for a delivery report before it is sent once more."""
 RETRY_AFTER = tuple(timedelta(seconds=s) for s in (5, 30, 120, 300, 600, 900))
@@ -62,12 +65,18 @@ class Kind(StrEnum):
 
 
 class Message(Base):
-    """One SMS. `due_at` is when it may next be tried; `provider_id` is what delivery reports name it by."""
+    """One SMS. `due_at` is when it may next be tried; `mark` is a keyed hash of what
+    delivery reports name it by: whoever forges one must not choose what is stored here."""
 
     __tablename__ = "message"
     __table_args__ = (
         Index("ix_message_due", "state", "due_at"),
         Index("ix_message_referral_id", "referral_id"),
+        {
+            "comment": "Holds: SMS to colleagues: to whom, of which kind, how far; no number, no words.\n"
+            "Kept: as long as the referral.\n"
+            "Read by: the senders."
+        },
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -78,15 +87,22 @@ class Message(Base):
     leased_until: Mapped[datetime | None] = mapped_column(UtcTime)
     attempt: Mapped[int] = mapped_column(SmallInteger)
     failure: Mapped[str | None] = mapped_column(String(20))
-    provider_id: Mapped[str | None] = mapped_column(String(128), unique=True)
+    mark: Mapped[str | None] = mapped_column(String(64), unique=True)
 
 
 class EarlyReceipt(Base):
     """A delivery report that came before we had written down whose it is."""
 
     __tablename__ = "early_receipt"
+    __table_args__ = (
+        {
+            "comment": "Holds: delivery reports that came before we knew their SMS.\n"
+            "Kept: a day.\n"
+            "Read by: the receiver of delivery reports."
+        },
+    )
 
-    provider_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    mark: Mapped[str] = mapped_column(String(64), primary_key=True)
     state: Mapped[str] = mapped_column(String(10))
     at: Mapped[datetime] = mapped_column(UtcTime)
 
@@ -164,20 +180,20 @@ def is_due(db: Session, now: datetime) -> bool:
     return db.scalar(select(select(Message.id).where(*_claimable(now)).exists())) or False
 
 
-def sent(db: Session, message: int, provider_id: str, now: datetime) -> int | None:
+def sent(db: Session, message: int, mark: str, now: datetime) -> int | None:
     """The provider has taken the message over; a delivery report that was quicker counts at once. Returns the
     referral of a message that failed by such a report."""
-    _one_at_a_time(db, provider_id)
+    _one_at_a_time(db, mark)
     # An id given twice is the provider's mistake: the message has gone all the same, and must not be sent again.
-    known = db.scalar(select(Message.id).where(Message.provider_id == provider_id, Message.id != message))
-    early = db.get(EarlyReceipt, provider_id)
+    known = db.scalar(select(Message.id).where(Message.mark == mark, Message.id != message))
+    early = db.get(EarlyReceipt, mark)
     db.execute(
         update(Message)
         .where(Message.id == message, _UNSENT)
         .values(
             state=State.SENT.value,
             leased_until=None,
-            provider_id=None if known else provider_id,
+            mark=None if known else mark,
             failure=None,
         )
     )
@@ -224,24 +240,22 @@ def fail(db: Session, message: int, failure: str, now: datetime) -> int | None:
     return failed
 
 
-def receive(db: Session, provider_id: str, state: State, now: datetime) -> int | None:
+def receive(db: Session, mark: str, state: State, now: datetime) -> int | None:
     """Take a delivery report, in whatever order and however often it comes; final states stay. Returns the
     referral of a message that failed by this."""
-    _one_at_a_time(db, provider_id)
-    message = db.scalar(select(Message.id).where(Message.provider_id == provider_id))
+    _one_at_a_time(db, mark)
+    message = db.scalar(select(Message.id).where(Message.mark == mark))
     if message is not None:
         return _settle(db, message, state, now)
     if state in (State.DELIVERED, State.FAILED):
         write = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-        db.execute(
-            write(EarlyReceipt).values(provider_id=provider_id, state=state.value, at=now).on_conflict_do_nothing()
-        )
+        db.execute(write(EarlyReceipt).values(mark=mark, state=state.value, at=now).on_conflict_do_nothing())
     return None
 
 
 def forget_early(db: Session, before: datetime) -> int:
     """Delete early delivery reports that nothing ever matched; returns how many."""
-    gone = db.execute(delete(EarlyReceipt).where(EarlyReceipt.at < before).returning(EarlyReceipt.provider_id))
+    gone = db.execute(delete(EarlyReceipt).where(EarlyReceipt.at < before).returning(EarlyReceipt.mark))
     return len(gone.scalars().all())
 
 
@@ -249,10 +263,10 @@ def forget_early(db: Session, before: datetime) -> int:
 _UNSENT = Message.state.in_([State.QUEUED.value, State.UNKNOWN.value])
 
 
-def _one_at_a_time(db: Session, provider_id: str) -> None:
+def _one_at_a_time(db: Session, mark: str) -> None:
     """A delivery report may come while we write down whose it is: one of the two must see the other."""
     if db.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
-        db.execute(select(func.pg_advisory_xact_lock(func.hashtext(provider_id))))
+        db.execute(select(func.pg_advisory_xact_lock(func.hashtext(mark))))
 
 
 def _wanted() -> ColumnElement[bool]:
@@ -277,8 +291,8 @@ def _wanted() -> ColumnElement[bool]:
 def _claimable(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         _UNSENT,
-        Message.due_at <= now,
-        or_(Message.leased_until.is_(None), Message.leased_until <= now),
+        or_(Message.due_at <= now, Message.due_at > now + FAR_AHEAD),
+        or_(Message.leased_until.is_(None), Message.leased_until <= now, Message.leased_until > now + FAR_AHEAD),
     )
 
 

@@ -6,17 +6,20 @@ is asked last may still accept after the clock ran out, until somebody has.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, String, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.casework import journal, report
+from gateway.casework import journal, plan, report
 from gateway.casework.caseworker import CaseWorker
 from gateway.casework.journal import Verb
 from gateway.casework.refused import Refused
 from gateway.db import Base, UtcTime
+
+FAR_AHEAD = timedelta(days=60)
+"""Nobody is given this long to answer: such a clock was written by one that has been set right since."""
 
 
 class State(StrEnum):
@@ -45,6 +48,11 @@ class Referral(Base):
     __table_args__ = (
         Index("ix_referral_due", "state", "due_at"),
         Index("ix_referral_report_id", "report_id"),
+        {
+            "comment": "Holds: to whom a report was brought, until when, what came of it; why it was passed on.\n"
+            "Kept: as long as its report.\n"
+            "Read by: the house; the people of the report see its story."
+        },
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -53,6 +61,9 @@ class Referral(Base):
     state: Mapped[str] = mapped_column(String(10))
     due_at: Mapped[datetime] = mapped_column(UtcTime)
     reason: Mapped[str | None] = mapped_column(String(16))
+
+
+journal.watch("report", Referral.__table__, Referral.__table__.c.report_id)
 
 
 def offer(
@@ -72,7 +83,7 @@ def offer(
     ).scalar_one()
     report.set_clock(db, report_id, due_at)
     report.tell_plan(db, report_id)
-    report.show_to(db, report_id, person)
+    plan.show_to(db, report_id, person, report.State.RECEIVED.value)
     journal.write(db, now, Verb.OFFERED, actor=by, report=report_id, subject=person)
     return referral
 
@@ -123,7 +134,7 @@ def hand_on(db: Session, found: report.Coarse, person: int, reason: HandOnReason
         db.execute(insert(Referral).values(report_id=found.id, caseworker_id=person, due_at=now, **passed_on))
     report.tell_plan(db, found.id)
     if reason is HandOnReason.KNOWS_SOMEBODY:
-        report.leave_out(db, found.id, person)
+        plan.leave_out(db, found.id, person)
     journal.write(db, now, Verb.HANDED_ON, actor=person, report=found.id)
 
 
@@ -144,8 +155,7 @@ def expire(db: Session, referral: int, now: datetime) -> bool:
 
 def fall_due(db: Session, referral: int, now: datetime) -> None:
     """The clock of a pending referral runs out now: its message cannot arrive, or its person has left."""
-    pending = (Referral.id == referral) & (Referral.state == State.PENDING.value)
-    db.execute(update(Referral).where(pending, Referral.due_at > now).values(due_at=now))
+    _set_clock(db, referral, now, now, Referral.due_at > now)
 
 
 def left_out(db: Session, report_id: int) -> set[int]:
@@ -167,10 +177,9 @@ def has_handed_on(db: Session, report_id: int, person: int) -> bool:
     return db.scalar(last) == State.HANDED_ON.value
 
 
-def put_off(db: Session, referral: int, until: datetime) -> None:
+def put_off(db: Session, referral: int, until: datetime, now: datetime) -> None:
     """Give a pending referral more time: what was to follow could not be done."""
-    pending = (Referral.id == referral) & (Referral.state == State.PENDING.value)
-    db.execute(update(Referral).where(pending).values(due_at=until))
+    _set_clock(db, referral, until, now)
 
 
 def report_of(db: Session, referral: int) -> int | None:
@@ -179,9 +188,10 @@ def report_of(db: Session, referral: int) -> int | None:
 
 
 def overdue(db: Session, now: datetime, limit: int) -> list[int]:
-    """Pending referrals whose clock has run out, longest first, and those of people who have left meanwhile."""
+    """Pending referrals whose clock has run out, longest first, and those of people who have left meanwhile, or
+    that a clock gone wild put far ahead."""
     gone = select(CaseWorker.id).where(~CaseWorker.active)
-    late = (Referral.due_at <= now) | Referral.caseworker_id.in_(gone)
+    late = (Referral.due_at <= now) | (Referral.due_at > now + FAR_AHEAD) | Referral.caseworker_id.in_(gone)
     waiting = Referral.state == State.PENDING.value
     return list(db.scalars(select(Referral.id).where(waiting, late).order_by(Referral.due_at).limit(limit)))
 
@@ -190,3 +200,12 @@ def asked(db: Session, report_id: int) -> list[int]:
     """The people a report has been brought to since it last changed its lane, in order; a person may recur."""
     where = (Referral.report_id == report_id) & (Referral.state != State.REVOKED.value)
     return list(db.scalars(select(Referral.caseworker_id).where(where).order_by(Referral.id)))
+
+
+def _set_clock(
+    db: Session, referral: int, due_at: datetime, now: datetime, *conditions: ColumnElement[bool]
+) -> None:
+    pending = (Referral.id == referral) & (Referral.state == State.PENDING.value)
+    set_ = update(Referral).where(pending, *conditions).values(due_at=due_at).returning(Referral.report_id)
+    for report_id in db.scalars(set_).all():
+        journal.write(db, now, Verb.CLOCK_SET, report=report_id)

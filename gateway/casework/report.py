@@ -1,16 +1,17 @@
 """Reports: what was told, and where it stands.
 
-Routing, clocks and figures use the coarse columns; what was said is sealed. There is no time of arrival, only
-a local day, and no column that could hold a caller's number.
+Routing, clocks and figures use the coarse columns; what was said is sealed to the report's own public key, so
+the house can add what it cannot read. There is no time of arrival, only a local day, and no column that could
+hold a caller's number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -18,11 +19,9 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
-    SmallInteger,
     String,
     Table,
     bindparam,
-    delete,
     func,
     insert,
     select,
@@ -31,12 +30,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.casework import journal
-from gateway.casework.caseworker import CaseWorker
+from gateway.casework import journal, plan
 from gateway.casework.journal import Verb
+from gateway.casework.plan import Enclosed, Standing
 from gateway.casework.refused import Refused
 from gateway.casework.route import Step
 from gateway.db import Base, UtcTime
+from gateway.vault import ReportKey, SealBroken, Vault, seal_to
+
+FAR_AHEAD = timedelta(hours=1)
+"""No dispatch is put off this long: one that is was written by a clock that has been set right since."""
 
 
 class State(StrEnum):
@@ -73,6 +76,12 @@ class Report(Base):
         ),
         Index("ix_report_dispatch", "dispatch_at"),
         Index("ix_report_responsible", "responsible_id", "state", "severity", "due_at", "id"),
+        {
+            "comment": "Holds: what a report is about in coarse words (topic, severity, lane, site, language, "
+            "local day), where it stands, its public key, and the sealed story.\n"
+            "Kept: with its case; the story opens no longer than the key of its month lasts.\n"
+            "Read by: the people of its plan; the story only with their own key, or by two escrow holders."
+        },
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -84,6 +93,10 @@ class Report(Base):
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))
     language: Mapped[str] = mapped_column(String(8))
     day: Mapped[date] = mapped_column(Date)
+    public: Mapped[bytes] = mapped_column(LargeBinary(32))
+    attest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    month: Mapped[str] = mapped_column(String(7))
+    escrow_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     body_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     state: Mapped[str] = mapped_column(String(10))
     dispatch_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -96,37 +109,19 @@ class Addition(Base):
     """One answer added after the filing, or one note of a case worker (`author_id`): sealed, newest counts."""
 
     __tablename__ = "addition"
-    __table_args__ = (Index("ix_addition_report_id", "report_id", "id"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    report_id: Mapped[int] = mapped_column(ForeignKey("report.id"))
-    author_id: Mapped[int | None] = mapped_column(ForeignKey("caseworker.id"))
-    day: Mapped[date] = mapped_column(Date)
-    body_sealed: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class PlanEntry(Base):
-    """One person who may act on a report, and whether they may see it yet.
-
-    `state`, `severity` and `due_at` are the report's own, written with it: so that the list of one person is one
-    range of one index, among however many reports of others. Only to whoever is being asked for a report that
-    somebody has and hands on does its entry say that it waits.
-    """
-
-    __tablename__ = "plan"
     __table_args__ = (
-        Index("ix_plan_urgency", "caseworker_id", "opened", "state", "severity", "due_at", "report_id"),
-        Index("ix_plan_closed", "caseworker_id", "opened", "state", "due_at", "report_id"),
+        {
+            "comment": "Holds: answers that came after the filing, and notes, sealed to the report.\n"
+            "Kept: as long as its report.\n"
+            "Read by: whoever can open the report."
+        },
     )
 
     report_id: Mapped[int] = mapped_column(ForeignKey("report.id"), primary_key=True)
-    caseworker_id: Mapped[int] = mapped_column(ForeignKey("caseworker.id"), primary_key=True)
-    rank: Mapped[int] = mapped_column(SmallInteger)
-    reason: Mapped[str] = mapped_column(String(12))
-    opened: Mapped[bool]
-    state: Mapped[str] = mapped_column(String(10))
-    severity: Mapped[str] = mapped_column(String(2))
-    due_at: Mapped[datetime] = mapped_column(UtcTime)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("caseworker.id"))
+    day: Mapped[date] = mapped_column(Date)
+    body_sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +137,8 @@ class Filing:
     site_id: int | None
     language: str
     day: date
-    body_sealed: bytes = field(repr=False)
+    key: ReportKey = field(repr=False)
+    body: bytes = field(repr=False)
     dispatch_at: datetime
     due_at: datetime
 
@@ -162,6 +158,9 @@ class Coarse:
     dispatch_at: datetime | None
     due_at: datetime
     responsible_id: int | None
+    public: bytes
+    attest: bytes
+    month: str
 
 
 _COARSE = (
@@ -176,15 +175,20 @@ _COARSE = (
     Report.dispatch_at,
     Report.due_at,
     Report.responsible_id,
+    Report.public,
+    Report.attest,
+    Report.month,
 )
 
 
 # The statements of the hop that files are built once, on tables and not on classes: the ORM costs that hop more
 # than all else it does.
 _REPORT = cast(Table, Report.__table__)
+_ADDITION = cast(Table, Addition.__table__)
+journal.watch("report", _REPORT, _REPORT.c.id)
+journal.watch("report", _ADDITION, _ADDITION.c.report_id)
 _FILE = insert(_REPORT)
-_ADD = insert(cast(Table, Addition.__table__))
-_PLAN = insert(cast(Table, PlanEntry.__table__))
+_ADD = insert(_ADDITION)
 _TAKEN = select(
     select(_REPORT.c.id)
     .where(_REPORT.c.reference == bindparam("reference"), _REPORT.c.state != State.CLOSED.value)
@@ -193,8 +197,9 @@ _TAKEN = select(
 )
 
 
-def file(db: Session, filing: Filing, steps: Iterable[Step]) -> None:
-    """Write a report and its plan. Raises db.Conflict when reference or code are taken after all."""
+def file(db: Session, filing: Filing, steps: Iterable[Step], readers: Mapping[int, bytes]) -> None:
+    """Seal and write a report, its plan, and the envelopes of its key with the public keys (`readers`, by person)
+    that open them. Raises db.Conflict when reference or code are taken after all."""
     row = {
         "id": filing.id,
         "reference": filing.reference,
@@ -205,13 +210,22 @@ def file(db: Session, filing: Filing, steps: Iterable[Step]) -> None:
         "site_id": filing.site_id,
         "language": filing.language,
         "day": filing.day,
-        "body_sealed": filing.body_sealed,
+        "public": filing.key.public,
+        "attest": filing.key.attest,
+        "month": filing.key.month,
+        "escrow_sealed": filing.key.escrow,
+        "body_sealed": seal_to(filing.key.public, place(filing.id), filing.body),
         "state": State.RECEIVED.value,
         "dispatch_at": filing.dispatch_at,
         "due_at": filing.due_at,
     }
     db.execute(_FILE, row)
-    _write_plan(db, filing.id, steps, _Standing(State.RECEIVED.value, filing.severity, filing.due_at))
+    plan.write(db, filing.id, steps, Standing(State.RECEIVED.value, filing.severity, filing.due_at))
+    plan.enclose(
+        db,
+        filing.id,
+        {person: Enclosed(readers[person], sealed) for person, sealed in filing.key.envelopes.items()},
+    )
 
 
 def is_taken(db: Session, *, reference: str, code_token: bytes) -> tuple[bool, bool]:
@@ -222,20 +236,31 @@ def is_taken(db: Session, *, reference: str, code_token: bytes) -> tuple[bool, b
 
 def lock(db: Session, report: int) -> Coarse | None:
     """Read a report to change it; others who want to change it wait."""
-    row = db.execute(select(*_COARSE).where(Report.id == report).with_for_update()).one_or_none()
-    return Coarse(*row[:7], State(row[7]), *row[8:]) if row else None
+    row: Any = db.execute(select(*_COARSE).where(Report.id == report).with_for_update()).one_or_none()
+    if row is None:
+        return None
+    values = [*row]
+    values[7] = State(values[7])
+    return Coarse(*values)
 
 
-def add(db: Session, report: int, day: date, body_sealed: bytes, *, author: int | None = None) -> None:
-    """Add a sealed answer of the reporter, or a note of a case worker."""
-    db.execute(_ADD, {"report_id": report, "author_id": author, "day": day, "body_sealed": body_sealed})
+def add(db: Session, vault: Vault, report: Coarse, day: date, body: bytes, *, author: int | None = None) -> None:
+    """Add an answer of the reporter, or a note of a case worker: sealed here, to the report. Lock it first. Raises
+    vault.SealBroken when another hand has changed the key of the report: nothing may be sealed to theirs."""
+    if not vault.is_of_report(place(report.id), report.public, report.attest):
+        raise SealBroken("this is not the key that the report was filed with")
+    last = db.scalar(select(func.max(Addition.number)).where(Addition.report_id == report.id))
+    number = (last or 0) + 1
+    sealed = seal_to(report.public, addition_place(report.id, number, author), body)
+    row = {"report_id": report.id, "number": number, "author_id": author, "day": day, "body_sealed": sealed}
+    db.execute(_ADD, row)
 
 
-def last_addition(db: Session, report: int) -> tuple[int | None, bytes] | None:
-    """The author (empty: the reporter) and the sealed body of what was added last."""
-    newest = select(Addition.author_id, Addition.body_sealed).where(Addition.report_id == report)
-    row = db.execute(newest.order_by(Addition.id.desc()).limit(1)).one_or_none()
-    return (row[0], row[1]) if row else None
+def last_addition(db: Session, report: int) -> tuple[int, int | None, bytes] | None:
+    """The number, the author (empty: the reporter) and the sealed body of what was added last."""
+    newest = select(Addition.number, Addition.author_id, Addition.body_sealed).where(Addition.report_id == report)
+    row = db.execute(newest.order_by(Addition.number.desc()).limit(1)).one_or_none()
+    return (row[0], row[1], row[2]) if row else None
 
 
 def reconsider(db: Session, report: Coarse, *, severity: str, dispatch_at: datetime | None) -> None:
@@ -248,22 +273,18 @@ def reconsider(db: Session, report: Coarse, *, severity: str, dispatch_at: datet
 
 def move(db: Session, report: int, lane: str, steps: Iterable[Step], now: datetime) -> None:
     """Move a report to another lane: a new plan takes the place of the old one, and it is dispatched anew."""
-    db.execute(delete(PlanEntry).where(PlanEntry.report_id == report))
     db.execute(
         update(Report)
         .where(Report.id == report)
         .values(lane=lane, state=State.RECEIVED.value, responsible_id=None, outcome=None, dispatch_at=now)
     )
-    _write_plan(db, report, steps, _standing(db, report))
+    plan.replace(db, report, steps, _standing(db, report))
     journal.write(db, now, Verb.MOVED, report=report)
 
 
 def extend_plan(db: Session, report: int, steps: Iterable[Step]) -> None:
     """Put people behind those of a plan that has run dry because they left."""
-    here = select(PlanEntry.caseworker_id, PlanEntry.rank).where(PlanEntry.report_id == report)
-    present = {row[0]: row[1] for row in db.execute(here)}
-    fresh = [step for step in steps if step.person not in present]
-    _write_plan(db, report, fresh, _standing(db, report), max(present.values(), default=-1) + 1)
+    plan.extend(db, report, steps, _standing(db, report))
 
 
 def hasten(db: Session, reports: Collection[int], now: datetime) -> list[int]:
@@ -273,8 +294,8 @@ def hasten(db: Session, reports: Collection[int], now: datetime) -> list[int]:
 
 
 def to_dispatch(db: Session, now: datetime, limit: int) -> list[int]:
-    """Reports whose dispatch is due, longest due first."""
-    where = Report.dispatch_at <= now
+    """Reports whose dispatch is due, longest due first; also those that a clock gone wild put far ahead."""
+    where = (Report.dispatch_at <= now) | (Report.dispatch_at > now + FAR_AHEAD)
     return list(db.scalars(select(Report.id).where(where).order_by(Report.dispatch_at).limit(limit)))
 
 
@@ -288,37 +309,6 @@ def load(db: Session) -> dict[int, int]:
     where = (Report.state == State.ACCEPTED.value) & Report.responsible_id.is_not(None)
     rows = db.execute(select(Report.responsible_id, func.count()).where(where).group_by(Report.responsible_id))
     return {person: open_ for person, open_ in rows if person is not None}
-
-
-def planned(db: Session, report: int) -> list[tuple[int, str]]:
-    """The active people of a plan with the reason of each, first person first."""
-    rows = db.execute(
-        select(PlanEntry.caseworker_id, PlanEntry.reason)
-        .join(CaseWorker, CaseWorker.id == PlanEntry.caseworker_id)
-        .where(PlanEntry.report_id == report, CaseWorker.active)
-        .order_by(PlanEntry.rank)
-    )
-    return [(person, reason) for person, reason in rows]
-
-
-def show_to(db: Session, report: int, person: int) -> None:
-    """From now on this person of the plan may read the report, and it is theirs to take."""
-    db.execute(
-        update(PlanEntry)
-        .where(PlanEntry.report_id == report, PlanEntry.caseworker_id == person)
-        .values(opened=True, state=State.RECEIVED.value)
-    )
-
-
-def leave_out(db: Session, report: int, person: int) -> None:
-    """This person may not read the report any more, and nobody can bring it to them."""
-    db.execute(delete(PlanEntry).where(PlanEntry.report_id == report, PlanEntry.caseworker_id == person))
-
-
-def is_open_to(db: Session, report: int, person: int) -> bool:
-    """Whether this person may read the report now."""
-    where = (PlanEntry.report_id == report) & (PlanEntry.caseworker_id == person) & PlanEntry.opened
-    return db.scalar(select(select(PlanEntry.report_id).where(where).exists())) or False
 
 
 def take(db: Session, report: int, person: int, due_at: datetime) -> None:
@@ -354,43 +344,25 @@ def close(db: Session, report: Coarse, person: int, outcome: Outcome, now: datet
 
 def tell_plan(db: Session, report: int, *, clock_only: bool = False) -> None:
     """Bring what a plan repeats of its report up to date; `clock_only`: whoever is being asked stays asked."""
-    now = _standing(db, report)
-    values = {"severity": now.severity, "due_at": now.due_at} | ({} if clock_only else {"state": now.state})
-    db.execute(update(PlanEntry).where(PlanEntry.report_id == report).values(values))
+    plan.repeat(db, report, _standing(db, report), clock_only=clock_only)
+
+
+def sealed_to_escrow(db: Session, report: int) -> tuple[str, bytes] | None:
+    """The month of a report and its key as the escrow's holders open it; None when there was no escrow."""
+    row = db.execute(select(Report.month, Report.escrow_sealed).where(Report.id == report)).one_or_none()
+    return (row[0], row[1]) if row and row[1] is not None else None
 
 
 def place(report: int) -> str:
-    """The place that the sealed parts of a report are bound to."""
+    """The place that the story of a report is bound to, and the envelopes of its key."""
     return f"report/{report}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """What the entries of a plan repeat of their report."""
-
-    state: str
-    severity: str
-    due_at: datetime
+def addition_place(report: int, number: int, author: int | None) -> str:
+    """The place that an addition is bound to: no answer passes for a note, nor one note for another."""
+    return f"report/{report}/addition/{number}/by/{author or 0}"
 
 
-def _standing(db: Session, report: int) -> _Standing:
+def _standing(db: Session, report: int) -> Standing:
     row = db.execute(select(Report.state, Report.severity, Report.due_at).where(Report.id == report)).one()
-    return _Standing(*row)
-
-
-def _write_plan(db: Session, report: int, steps: Iterable[Step], standing: _Standing, behind: int = 0) -> None:
-    rows = [
-        {
-            "report_id": report,
-            "caseworker_id": step.person,
-            "rank": behind + rank,
-            "reason": step.reason.value,
-            "opened": step.opened,
-            "state": standing.state,
-            "severity": standing.severity,
-            "due_at": standing.due_at,
-        }
-        for rank, step in enumerate(steps)
-    ]
-    if rows:
-        db.execute(_PLAN, rows)
+    return Standing(*row)

@@ -36,13 +36,14 @@ class Step:
 def plan(
     *, lane: str, site: int | None, language: str, people: Iterable[Person], load: Mapping[int, int]
 ) -> list[Step]:
-    """The plan for one report, first person first.
+    """The plan for one report, first person first. Whoever has no confirmed key yet could not read it, and is not
+    on it.
 
     On duty is whoever is active, of that lane, that site (or every site) and that language; those with the
     fewest open reports (`load`, by person) come first. Then supervisors, those of the site first; last the
     integrity officers.
     """
-    active = sorted((person for person in people if person.active), key=lambda person: person.id)
+    active = sorted((one for one in people if one.active and one.reader is not None), key=lambda one: one.id)
     officers = [
         Step(person.id, Reason.INTEGRITY, lane == INTEGRITY)
         for person in active

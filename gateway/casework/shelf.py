@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, FromClause, bindparam, func, select, tuple
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gateway.casework.caseworker import CaseWorker
-from gateway.casework.report import Addition, Outcome, PlanEntry, Report, State
+from gateway.casework.plan import Envelope, PlanEntry
+from gateway.casework.report import Addition, Outcome, Report, State, addition_place, place
 from gateway.casework.site import Site
 from gateway.db import UtcTime
 
@@ -39,14 +40,26 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A report as an entitled person opens it. `additions`: id, author (empty: the reporter), day, sealed body."""
+    """A report as an entitled person opens it: its sealed parts, the story first, and the envelope that this
+    person's present key opens, if there is one."""
 
     row: Row
     lane: str
     outcome: Outcome | None
     responsible_id: int | None
-    body_sealed: bytes = field(repr=False)
-    additions: list[tuple[int, str | None, date, bytes]] = field(repr=False)
+    month: str
+    envelope: bytes | None = field(repr=False)
+    parts: list[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One sealed part: the place it is bound to, its author (empty: the reporter), and its day."""
+
+    place: str
+    author: str | None
+    day: date
+    sealed: bytes = field(repr=False)
 
 
 class Shelf(StrEnum):
@@ -126,26 +139,44 @@ def count(db: Session, reader: int, shelf: Shelf, *, at_most: int = 100) -> int:
 def open_for(db: Session, reader: int, report: int) -> Opened | None:
     """A report with its sealed parts, or None when it is not there or not for this reader."""
     row = db.execute(
-        select(*_ROW, Report.lane, Report.outcome, Report.responsible_id, Report.body_sealed)
+        select(
+            *_ROW,
+            Report.lane,
+            Report.outcome,
+            Report.responsible_id,
+            Report.month,
+            Report.body_sealed,
+            Envelope.sealed,
+        )
         .join(PlanEntry, PlanEntry.report_id == Report.id)
         .join(Site, Site.id == Report.site_id, isouter=True)
         .join(CaseWorker, CaseWorker.id == Report.responsible_id, isouter=True)
+        .join(Envelope, _opens_for(reader), isouter=True)
         .where(Report.id == report, PlanEntry.caseworker_id == reader, PlanEntry.opened)
     ).one_or_none()
     if row is None:
         return None
+    whole: Any = row
+    lane, outcome, responsible, month, story, envelope = whole[len(_ROW) :]
+    listed = _row(row)
+    parts = [Part(place(report), None, listed.day, story)]
     additions = db.execute(
-        select(Addition.id, CaseWorker.name, Addition.day, Addition.body_sealed)
+        select(Addition.number, Addition.author_id, CaseWorker.name, Addition.day, Addition.body_sealed)
         .join(CaseWorker, CaseWorker.id == Addition.author_id, isouter=True)
         .where(Addition.report_id == report)
-        .order_by(Addition.id)
+        .order_by(Addition.number)
     )
-    whole: Any = row
-    lane, outcome, responsible, sealed = whole[len(_ROW) :]
-    parts: list[tuple[int, str | None, date, bytes]] = [
-        (part, author, day, body) for part, author, day, body in additions
+    parts += [
+        Part(addition_place(report, number, author), name, day, sealed)
+        for number, author, name, day, sealed in additions
     ]
-    return Opened(_row(row), lane, Outcome(outcome) if outcome else None, responsible, sealed, parts)
+    return Opened(listed, lane, Outcome(outcome) if outcome else None, responsible, month, envelope, parts)
+
+
+def _opens_for(reader: int) -> ColumnElement[bool]:
+    """The envelope of a report that this person's present key opens."""
+    present = select(CaseWorker.public).where(CaseWorker.id == reader).scalar_subquery()
+    return (Envelope.report_id == Report.id) & (Envelope.caseworker_id == reader) & (Envelope.public == present)
 
 
 def _row(row: Any) -> Row:

@@ -19,6 +19,8 @@ from gateway.db import Base, UtcTime
 
 NAME_SEPTETS = 12
 """What screen `site` has room for beside each key."""
+BEHIND = timedelta(days=1)
+"""A site added this far ahead of the clock was added when the clock was right."""
 OFFERED_AFTER = timedelta(minutes=2)
 """So that every process has heard of a new site before a caller can see it anywhere."""
 CLOSED_AFTER = timedelta(minutes=10)
@@ -30,6 +32,13 @@ class Site(Base):
     """One place; `phone_place` 1, 2, 3… is its key on the phone, five a page, for ever."""
 
     __tablename__ = "site"
+    __table_args__ = (
+        {
+            "comment": "Holds: the places that callers can name, each with its key on the phone.\n"
+            "Kept: for good: a key is never given to another place.\n"
+            "Read by: everybody; callers hear the names."
+        },
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40))
@@ -59,9 +68,10 @@ def every(db: Session) -> list[SiteRow]:
 
 
 def offered(db: Session, now: datetime) -> list[SiteRow]:
-    """The sites that callers may be shown by now."""
+    """The sites that callers may be shown by now. A clock that is days behind must not empty their list."""
     closing = Site.closed_at.is_(None) | (Site.closed_at > now - CLOSED_AFTER)
-    where = (Site.added_at <= now - OFFERED_AFTER) & closing
+    added = (Site.added_at <= now - OFFERED_AFTER) | (Site.added_at > now + BEHIND)
+    where = added & closing
     return [SiteRow(*row) for row in db.execute(select(*_ROW).where(where).order_by(Site.phone_place))]
 
 

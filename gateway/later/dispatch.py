@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway import log
-from gateway.casework import caseworker, message, referral, report, route
+from gateway.casework import caseworker, journal, message, plan, referral, report, route
+from gateway.casework.journal import Verb
 from gateway.db import Unavailable
 from gateway.runtime import Runtime, Unit
 
@@ -21,17 +22,19 @@ def one_by_one(
     job: str,
     rows: list[int],
     work: Callable[[int], object],
-    put_off: Callable[[Any, int, datetime], None],
+    put_off: Callable[[Any, int, datetime, datetime], None],
 ) -> int:
-    """Do `work` for each row. One that fails is put off for a minute, so that it never holds up those behind it.
-    Returns how many rows there were."""
+    """Do `work` for each row. One that fails is put off for a minute, so that it never holds up those behind it:
+    `put_off` is given the session, the row, until when, and the present moment. Returns how many rows there
+    were."""
     for row in rows:
         try:
             work(row)
         except Exception as error:
             log.warn("row.failed", error=error, job=job)
             with suppress(Unavailable), rt.begin() as unit:
-                put_off(unit.db, row, rt.now() + NOBODY_WAIT)
+                now = rt.now()
+                put_off(unit.db, row, now + NOBODY_WAIT, now)
     return len(rows)
 
 
@@ -40,7 +43,8 @@ def dispatch(rt: Runtime, report_id: int) -> None:
     now = rt.now()
     with rt.begin() as unit:
         found = report.lock(unit.db, report_id)
-        if found is None or found.dispatch_at is None or found.dispatch_at > now:
+        at = found.dispatch_at if found is not None else None
+        if found is None or at is None or now < at <= now + report.FAR_AHEAD:
             return
         bring(rt, unit, found, message.Kind.ALERT, now)
 
@@ -62,6 +66,7 @@ def bring(
     if person is None:
         log.warn("report.nobody", lane=found.lane, severity=found.severity)
         report.reconsider(unit.db, found, severity=found.severity, dispatch_at=now + NOBODY_WAIT)
+        journal.write(unit.db, now, Verb.CLOCK_SET, report=found.id)
         return False
     steps = rt.book.severities[found.severity].accept
     due_at = now + steps[min(len(asked), len(steps) - 1)]
@@ -75,8 +80,8 @@ def bring(
 def _next(rt: Runtime, unit: Unit, found: report.Coarse, asked: list[int], by: int | None) -> int | None:
     """Who comes next: the first of the plan not yet asked; after the last, those who answer for the rest, in
     turn, so that an unanswered report is never silent."""
-    plan = report.planned(unit.db, found.id)
-    if not plan:
+    planned = plan.people(unit.db, found.id)
+    if not planned:
         fresh = route.plan(
             lane=found.lane,
             site=found.site_id,
@@ -86,13 +91,13 @@ def _next(rt: Runtime, unit: Unit, found: report.Coarse, asked: list[int], by: i
         )
         left_out = referral.left_out(unit.db, found.id)
         report.extend_plan(unit.db, found.id, [step for step in fresh if step.person not in left_out])
-        plan = report.planned(unit.db, found.id)
-    plan = [(person, reason) for person, reason in plan if person != by]
-    fresh_people = [person for person, _ in plan if person not in asked]
+        planned = plan.people(unit.db, found.id)
+    planned = [(person, reason) for person, reason in planned if person != by]
+    fresh_people = [person for person, _ in planned if person not in asked]
     if fresh_people:
         return fresh_people[0]
-    last = [person for person, reason in plan if reason != route.Reason.ON_DUTY.value] or [
-        person for person, _ in plan
+    last = [person for person, reason in planned if reason != route.Reason.ON_DUTY.value] or [
+        person for person, _ in planned
     ]
     return min(last, key=lambda person: _last_place(asked, person)) if last else None
 

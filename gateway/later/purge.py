@@ -1,22 +1,43 @@
-"""Forget what is no longer needed: acts whose keys are gone, ended sessions, stray delivery reports."""
+"""Forget what is no longer needed: acts whose keys are gone, ended sessions, stray delivery reports, and what
+the database's own log still holds of rows that were replaced.
+
+The day's key steps first, callers or none: what is marked with an older one can be known by nobody any more.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from gateway import log
 from gateway.casework import account, act, message
 from gateway.runtime import Runtime
 
 STRAY = timedelta(days=1)
+_MIRROR = 2.0
+"""Seconds that a round waits for the mirror: less than the clock's lease lasts."""
 
 
 def purge(rt: Runtime) -> None:
     """One round; running it again does no harm."""
-    now = rt.now()
+    day, now = _keep_keys(rt), rt.now()
     with rt.begin() as unit:
-        acts = act.forget(unit.db, rt.today())
+        acts = act.forget(unit.db, day) if day else 0
         sessions = account.forget_ended(unit.db, now)
         strays = message.forget_early(unit.db, now - STRAY)
+    rt.db.checkpoint()
     if acts or sessions or strays:
         log.event("purged", count=acts + sessions + strays)
+
+
+def _keep_keys(rt: Runtime) -> date | None:
+    """The day's key steps on, months are made ahead, the mirror is brought into step. Returns the ratchet's day,
+    which a clock gone wild does not move; None when the directory is away."""
+    day = None
+    try:
+        day, _, _ = rt.vault.days.overlapping(rt.today())
+        rt.vault.months.prepare(day)
+    except OSError as error:  # what is in the database is still to be forgotten
+        log.warn("keys.not_kept", error=error)
+    if rt.vault.directory.bring_into_step(_MIRROR):
+        log.warn("keys.mirror_out_of_step")
+    return day

@@ -48,7 +48,7 @@ def _one(rt: Runtime, due: message.Due) -> None:
         _not_sent(rt, due, failure)
         return
     with rt.begin() as unit:
-        _fall_due(rt, unit, message.sent(unit.db, due.id, sent.message_id, rt.now()))
+        _fall_due(rt, unit, message.sent(unit.db, due.id, rt.vault.token("sms", sent.message_id).hex(), rt.now()))
     log.event("sms.sent", row=due.id, attempt=due.attempt)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
-from gateway.casework import message, report
+from gateway.casework import journal, message, report
+from gateway.casework.journal import Verb
 from gateway.later.dispatch import dispatch, one_by_one
 from gateway.later.escalate import escalate
 from gateway.later.send import send
@@ -22,7 +24,12 @@ def sweep(rt: Runtime) -> int:
     with rt.db.read() as db:
         waiting = report.to_dispatch(db, due, BATCH)
         outbox = message.is_due(db, due)
-    done = one_by_one(rt, "dispatch", waiting, partial(dispatch, rt), report.set_dispatch) + escalate(rt)
+    done = one_by_one(rt, "dispatch", waiting, partial(dispatch, rt), _put_off) + escalate(rt)
     if outbox or done:
         done += send(rt)
     return done
+
+
+def _put_off(db: Any, report_id: int, until: datetime, now: datetime) -> None:
+    report.set_dispatch(db, report_id, until)
+    journal.write(db, now, Verb.CLOCK_SET, report=report_id)

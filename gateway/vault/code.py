@@ -9,7 +9,7 @@ from __future__ import annotations
 from nacl import pwhash
 
 from gateway.text import check_digit
-from gateway.vault.keys import keyed
+from gateway.vault.seal import keyed
 
 DIGITS = 12
 

@@ -57,6 +57,7 @@ ROLES: Mapping[Role, str] = {
     Role.CASE_WORKER: msgid("Case worker"),
     Role.SUPERVISOR: msgid("Supervisor"),
     Role.INTEGRITY_OFFICER: msgid("Integrity officer"),
+    Role.TECHNICIAN: msgid("Technician"),
     Role.ADMINISTRATOR: msgid("Administrator"),
 }
 LANES: Mapping[str, str] = {
@@ -83,20 +84,20 @@ STORY: Mapping[Verb, str] = {
     Verb.ACCEPTED: msgid("%(who)s took it"),
     Verb.DECLINED: msgid("%(who)s declined it"),
     Verb.HANDED_ON: msgid("%(who)s passed it on"),
+    Verb.GRANTED: msgid("%(who)s gave %(whom)s access"),
     Verb.NOTED: msgid("%(who)s wrote a note"),
     Verb.CLOSED: msgid("%(who)s closed it"),
     Verb.REOPENED: msgid("%(who)s opened it again"),
     Verb.SENT: msgid("SMS to %(whom)s sent"),
     Verb.DELIVERED: msgid("SMS to %(whom)s arrived"),
     Verb.FAILED: msgid("SMS to %(whom)s did not arrive"),
-    Verb.SIGNED_IN: msgid("%(who)s signed in"),
-    Verb.PERSON_SAVED: msgid("%(who)s changed %(whom)s"),
-    Verb.SITE_SAVED: msgid("%(who)s changed a site"),
+    Verb.REPORT_ALTERED: msgid("Somebody changed it outside this system. Tell your technician."),
 }
 DONE: Mapping[str, str] = {
     "accepted": msgid("You have taken this report. Its next step is yours."),
     "accepted_before": msgid("You had taken this report already."),
     "noted": msgid("Your note is saved."),
+    "granted": msgid("Your colleague can open this report now."),
     "handed_on": msgid("Your colleague has been told by SMS."),
     "handed_on_hidden": msgid("The report was passed on. You no longer see it."),
     "closed": msgid("The report is closed."),

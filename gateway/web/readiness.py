@@ -9,6 +9,7 @@ from gateway import migrations
 from gateway.casework import installation
 from gateway.db import Unavailable
 from gateway.runtime import Runtime
+from gateway.vault.troubles import troubles
 
 
 class _Undo(Exception):
@@ -33,6 +34,8 @@ def check(rt: Runtime) -> tuple[list[str], list[str]]:
         # The day's key is in memory by now: whether tomorrow's can be stepped, only a trial tells.
         with TemporaryFile(dir=rt.settings.keys_dir):
             pass
+        vault, demo = rt.vault, rt.settings.demo
+        warnings.extend(troubles(vault.directory, vault.days, vault.months, rt.today(), demo=demo))
     except OSError:
         faults.append("the key directory cannot be written")
     if not rt.nudger.configured:

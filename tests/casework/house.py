@@ -12,12 +12,13 @@ from typing import Concatenate, ParamSpec, TypedDict, TypeVar, Unpack
 
 from sqlalchemy.orm import Session
 
-from gateway.casework import Refused, caseworker, referral, report
+from gateway.casework import Refused, caseworker, journal, referral, report
 from gateway.casework.caseworker import Entered, Role
 from gateway.casework.report import Outcome
 from gateway.casework.route import Reason, Step
 from gateway.db import Database
-from gateway.vault import Vault
+from gateway.vault import Pair, Reader, Vault
+from gateway.vault.pairs import new_pair
 from tests.build import LANES, LANGUAGES, START
 
 T = TypeVar("T")
@@ -42,12 +43,15 @@ class House:
     def __init__(self, db: Database, keys: Vault) -> None:
         self.db = db
         self.keys = keys
+        self.pairs: dict[int, Pair] = {}
         self._numbers = itertools.count(1)
 
     def do(self, change: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """One writing transaction."""
+        """One writing transaction, with its lines in the journal."""
         with self.db.begin() as db:
-            return change(db, *args, **kwargs)
+            done = change(db, *args, **kwargs)
+            journal.settle(db, self.keys.journal_key)
+            return done
 
     def ask(self, question: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """One reading transaction."""
@@ -82,9 +86,26 @@ class House:
         )
 
     def person(self, name: str = "Worker", role: Role = Role.CASE_WORKER, **details: Unpack[Details]) -> int:
-        """Add a person; returns the id."""
+        """Add a person who has joined, and whose key somebody has confirmed; returns the id."""
         entered = self.entered(name, role, **details)
-        return self.do(lambda db: caseworker.add(db, self.keys, entered))
+        pair = new_pair()
+
+        def add(db: Session) -> int:
+            added = caseworker.add(db, self.keys, entered)
+            caseworker.set_key(db, added, pair.public)
+            caseworker.confirm_key(db, self.keys, added)
+            return added
+
+        person = self.do(add)
+        self.pairs[person] = pair
+        return person
+
+    def reader(self, person: int) -> Reader:
+        """A person as reports are sealed to them."""
+        found = self.ask(caseworker.one, person)
+        assert found is not None
+        assert found.reader is not None
+        return found.reader
 
     def filed(
         self,
@@ -102,6 +123,7 @@ class House:
         """File a report; people of the plan may be bare ids, who then see it only when it is brought to them."""
         made = secrets.randbits(62) + 1
         steps = [one if isinstance(one, Step) else Step(one, Reason.ON_DUTY, False) for one in plan]
+        readers = [self.reader(step.person) for step in steps if step.person in self.pairs]
         filing = report.Filing(
             id=made,
             reference=reference or f"{secrets.randbelow(900_000) + 100_000}",
@@ -112,11 +134,12 @@ class House:
             site_id=site,
             language="fr",
             day=DAY,
-            body_sealed=self.keys.seal(report.place(made), b"what was said"),
+            key=self.keys.report_key(report.place(made), DAY, readers),
+            body=b"what was said",
             dispatch_at=dispatch_at,
             due_at=due_at,
         )
-        self.do(lambda db: report.file(db, filing, steps))
+        self.do(lambda db: report.file(db, filing, steps, {one.id: one.public for one in readers}))
         return made
 
     def offer(self, made: int, person: int, due_at: datetime = SOON) -> int:

@@ -17,21 +17,29 @@ from tests.build import START
 from tests.casework.house import House
 
 LASTING = timedelta(seconds=15)
+KEYS = bytes(range(32))
 
 
 @pytest.mark.parametrize("demo", [True, False])
 def test_a_database_is_what_it_was_declared_and_refuses_the_other_kind(house: House, *, demo: bool) -> None:
     assert house.ask(installation.kind) is None
-    house.do(installation.declare, demo=demo)
-    house.do(installation.declare, demo=demo)
+    house.do(installation.declare, demo=demo, keys=KEYS)
+    house.do(installation.declare, demo=demo, keys=KEYS)
     assert house.ask(installation.kind) is demo
     with pytest.raises(OtherKind):
-        house.do(installation.declare, demo=not demo)
+        house.do(installation.declare, demo=not demo, keys=KEYS)
     assert house.ask(installation.kind) is demo
+
+
+def test_a_database_refuses_the_keys_of_another_in_one_clear_line(house: House) -> None:
+    house.do(installation.declare, demo=False, keys=KEYS)
+    with pytest.raises(OtherKind, match="other keys: point KEYS_DIR at them"):
+        house.do(installation.declare, demo=False, keys=bytes(32))
+    house.do(installation.declare, demo=False, keys=KEYS)
 
 
 def test_processes_that_start_together_declare_it_once(house: House) -> None:
-    house.together(*[partial(installation.declare, demo=False) for _ in range(6)])
+    house.together(*[partial(installation.declare, demo=False, keys=KEYS) for _ in range(6)])
     assert house.ask(lambda db: db.scalar(select(func.count()).select_from(Installation))) == 1
 
 
@@ -89,16 +97,30 @@ def test_of_many_that_want_a_lease_that_ran_out_one_gets_it(house: House) -> Non
 
 
 def test_a_house_that_nobody_answers_in_is_at_fault(house: House) -> None:
-    house.do(installation.declare, demo=False)
+    house.do(installation.declare, demo=False, keys=KEYS)
     assert len(house.do(installation.faults)) == 2
     supervisor = house.person("S", Role.SUPERVISOR)
     house.person("I", Role.INTEGRITY_OFFICER, active=False)
-    assert [fault.split(":")[0] for fault in house.do(installation.faults)] == ["no active integrity officer"]
+    assert [fault.split(":")[0] for fault in house.do(installation.faults)] == [
+        "no active integrity officer with a confirmed key"
+    ]
     house.person("J", Role.INTEGRITY_OFFICER)
     assert house.do(installation.faults) == []
     house.person("T", Role.SUPERVISOR)
     house.do(caseworker.change, house.keys, supervisor, house.entered(active=False))
     assert house.do(installation.faults) == []
+
+
+def test_somebody_whose_key_nobody_confirmed_is_nobody_to_answer(house: House) -> None:
+    house.do(installation.declare, demo=False, keys=KEYS)
+    for role in (Role.SUPERVISOR, Role.INTEGRITY_OFFICER):
+        person = house.person(role.value, role)
+        house.do(caseworker.set_key, person, house.pairs[person].public)
+    assert len(house.do(installation.faults)) == 2
+    house.do(caseworker.confirm_key, house.keys, person)
+    assert [fault.split(":")[0] for fault in house.do(installation.faults)] == [
+        "no active supervisor with a confirmed key"
+    ]
 
 
 def test_a_database_that_takes_no_write_is_at_fault(house: House) -> None:

@@ -12,46 +12,66 @@ from sqlalchemy import JSON, Boolean, Date, Integer, LargeBinary, String, Text
 from sqlalchemy.types import TypeEngine
 
 import gateway
-from gateway.casework import account, caseworker, report, shelf
+from gateway import desk
+from gateway.casework import caseworker, report, shelf
 from gateway.casework.caseworker import Role
 from gateway.db import Base, UtcTime
+from gateway.vault import Pair, ReportKey
 from tests.build import START
 
 SHORTEST_NUMBER = 9
 """A caller's number as the networks write it, without its `+` and the country: 990 000 001."""
 
 COULD_HOLD_WORDS = {
+    "account.codes": "keyed hashes of one-time codes",
+    "account.invitation": "32 bytes of a keyed hash",
+    "account.lock": "what a slow hash of a passphrase is compared with",
     "account.login": "what a colleague signs in with",
-    "account.passphrase_hash": "Argon2id's own text",
+    "account.private_sealed": "a colleague's key, sealed under their passphrase",
+    "account.recovery_sealed": "the same, sealed under what they keep on paper",
+    "account.seed_sealed": "a second factor, sealed",
     "act.dialogue": "32 bytes of a keyed hash, whose key is gone two days later",
     "act.kind": "a word of the flows",
     "act.mark": "32 bytes of a keyed hash, whose key is gone two days later",
     "addition.body_sealed": "sealed",
+    "attempt.bucket": "32 bytes of a keyed hash",
+    "caseworker.attest": "32 bytes of a keyed hash",
     "caseworker.languages": "words of ours",
     "caseworker.lanes": "words of ours",
     "caseworker.name": "a colleague's name",
     "caseworker.number_sealed": "a colleague's number, sealed",
+    "caseworker.public": "a public key",
     "caseworker.role": "a word of ours",
     "caseworker.sites": "ids",
-    "early_receipt.provider_id": "the provider's name of an SMS to a colleague",
+    "chain.head": "32 bytes of a keyed hash",
+    "early_receipt.mark": "a keyed hash of the provider's name of an SMS",
     "early_receipt.state": "a word of ours",
+    "envelope.public": "a public key",
+    "envelope.sealed": "sealed",
+    "installation.keys": "32 bytes of a keyed hash",
+    "journal.digest": "32 bytes of a keyed hash",
+    "journal.hash": "32 bytes of a keyed hash",
     "journal.verb": "a word of ours",
     "lease.holder": "a random word of a process",
     "lease.name": "a word of ours",
     "message.failure": "a word of ours",
     "message.kind": "a word of ours",
-    "message.provider_id": "the provider's name of an SMS to a colleague",
+    "message.mark": "a keyed hash of the provider's name of an SMS",
     "message.state": "a word of ours",
     "plan.reason": "a word of ours",
     "plan.state": "a word of ours",
     "referral.reason": "a word of ours",
     "referral.state": "a word of ours",
+    "report.attest": "32 bytes of a keyed hash",
     "report.body_sealed": "sealed",
     "report.code_token": "32 bytes of a slow hash",
+    "report.escrow_sealed": "sealed",
     "report.lane": "a word of ours",
     "report.outcome": "a word of ours",
+    "report.public": "a public key",
     "report.state": "a word of ours",
     "report.topic": "a word of the flows",
+    "sign_in.key_sealed": "a colleague's key, sealed under what their cookie gives",
     "sign_in.token": "32 bytes of a keyed hash",
     "site.name": "a place",
 }
@@ -110,7 +130,19 @@ def test_no_table_says_who_called_or_from_where() -> None:
 SECRET_NAMES = {
     "answers",
     "argument",
+    "body",
     "body_sealed",
+    "envelope",
+    "envelopes",
+    "key",
+    "key_sealed",
+    "lock",
+    "private",
+    "private_sealed",
+    "recovery_code",
+    "recovery_sealed",
+    "sealed",
+    "seed",
     "caller",
     "code",
     "code_token",
@@ -139,6 +171,7 @@ HARMLESS = {
     "flows.definition.Action.answers": "screens that follow an answer of the store",
     "flows.definition.Action.value": "a word of the flows",
     "flows.definition.Action.words": "an option of a screen, the same for everybody",
+    "flows.definition.Piece.key": "a key of the telephone",
     "flows.definition.Piece.text": "a piece of a screen, the same for everybody",
     "flows.definition.Problem.text": "what is wrong with a flow file",
     "flows.definition.Raise.value": "a word of the flows",
@@ -188,13 +221,23 @@ def test_values_that_hold_secrets_show_none_of_them() -> None:
             site_id=None,
             language="fr",
             day=date(2026, 1, 1),
-            body_sealed=secret.encode(),
+            key=ReportKey(bytes(32), bytes(32), "2026-01", {1: secret.encode()}, secret.encode()),
+            body=secret.encode(),
             dispatch_at=START,
             due_at=START,
         ),
-        shelf.Opened(row, "child", None, None, secret.encode(), [(1, None, date(2026, 1, 1), secret.encode())]),
+        shelf.Opened(
+            row,
+            "child",
+            None,
+            None,
+            "2026-01",
+            secret.encode(),
+            [shelf.Part("report/1", None, date(2026, 1, 1), secret.encode())],
+        ),
+        Pair(bytes(32), secret.encode()),
+        desk.Reader(1, Pair(bytes(32), secret.encode())),
         caseworker.Entered("N", Role.SUPERVISOR, True, secret, "fr", frozenset(), frozenset(), frozenset()),
-        account.Credentials(1, secret),
     ):
         assert secret not in repr(value)
         assert secret[1:] not in str(value)

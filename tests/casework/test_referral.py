@@ -21,11 +21,12 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.casework import Refused, journal, referral, report
+from gateway.casework import Refused, journal, plan, referral, report
 from gateway.casework.caseworker import Role
 from gateway.casework.journal import Verb
+from gateway.casework.plan import PlanEntry
 from gateway.casework.referral import HandOnReason, Referral, State
-from gateway.casework.report import Outcome, PlanEntry
+from gateway.casework.report import Outcome
 from tests.build import START
 from tests.casework.house import SOON, House, seen
 
@@ -51,7 +52,7 @@ def test_an_offer_opens_the_report_sets_its_clock_and_is_told_in_the_journal(hou
     made = house.filed([worker])
     later = SOON + timedelta(hours=1)
     house.offer(made, worker, later)
-    assert house.ask(report.is_open_to, made, worker)
+    assert house.ask(plan.is_open_to, made, worker)
     assert house.coarse(made).due_at == later
     assert [(line.verb, line.subject) for line in house.ask(journal.of_report, made)] == [(Verb.OFFERED, "Worker")]
 
@@ -181,9 +182,9 @@ def test_whoever_knows_somebody_loses_sight_at_once_and_for_good(house: House, w
         house.offer(made, one)
     hand_on(house, made, one, HandOnReason.KNOWS_SOMEBODY)
     house.offer(made, one)
-    assert not house.ask(report.is_open_to, made, one)
+    assert not house.ask(plan.is_open_to, made, one)
     assert house.ask(referral.left_out, made) == {one}
-    assert [person for person, _ in house.ask(report.planned, made)] == [other]
+    assert [person for person, _ in house.ask(plan.people, made)] == [other]
 
 
 @pytest.mark.parametrize("reason", [HandOnReason.TOO_MANY, HandOnReason.AWAY, HandOnReason.OTHER_WORK])
@@ -192,7 +193,7 @@ def test_any_other_reason_leaves_the_report_in_sight(house: House, reason: HandO
     made = house.filed([worker])
     house.offer(made, worker)
     hand_on(house, made, worker, reason)
-    assert house.ask(report.is_open_to, made, worker)
+    assert house.ask(plan.is_open_to, made, worker)
     assert house.ask(referral.left_out, made) == set()
 
 
@@ -294,7 +295,7 @@ class Life(RuleBasedStateMachine):
         return self.house.lock(db, self.made)
 
     def reads(self, person: int) -> bool:
-        return self.house.ask(report.is_open_to, self.made, person)
+        return self.house.ask(plan.is_open_to, self.made, person)
 
     def pending(self) -> list[int]:
         return [person for person, state in states(self.house, self.made) if state == State.PENDING.value]
@@ -318,7 +319,7 @@ class Life(RuleBasedStateMachine):
 
         def change(db: Session) -> None:
             referral.hand_on(db, self.lock(db), person, reason, self.now)
-            others = [other for other, _ in report.planned(db, self.made) if other != person]
+            others = [other for other, _ in plan.people(db, self.made) if other != person]
             if not others:
                 raise Refused("to", "Nobody else can take this report now.")
             referral.offer(db, self.made, others[0], self.now + timedelta(hours=1), self.now)
@@ -362,7 +363,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def nobody_who_knows_somebody_can_read(self) -> None:
         assert not [person for person in self.excluded if self.reads(person)]
-        planned = {person for person, _ in self.house.ask(report.planned, self.made)}
+        planned = {person for person, _ in self.house.ask(plan.people, self.made)}
         assert not planned & self.excluded
 
     @invariant()

@@ -7,14 +7,17 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from gateway.casework import Refused, journal, report
+from gateway.casework import Refused, journal, plan, report
 from gateway.casework.caseworker import Role
-from gateway.casework.report import Outcome, PlanEntry, Report, State
+from gateway.casework.plan import PlanEntry
+from gateway.casework.report import Addition, Outcome, Report, State
 from gateway.casework.route import Reason, Step
 from gateway.db import Conflict
+from gateway.vault import SealBroken
+from gateway.vault.pairs import new_pair
 from tests.build import START
 from tests.casework.house import DAY, SOON, House, seen
 
@@ -24,7 +27,7 @@ def test_a_report_begins_received_with_its_plan_in_order(house: House) -> None:
     made = house.filed([second, first, seen(supervisor)])
     found = house.coarse(made)
     assert (found.state, found.responsible_id, found.dispatch_at) == (State.RECEIVED, None, START)
-    assert house.ask(report.planned, made) == [
+    assert house.ask(plan.people, made) == [
         (second, "on_duty"),
         (first, "on_duty"),
         (supervisor, "supervisor"),
@@ -36,28 +39,28 @@ def test_only_whom_the_plan_has_opened_it_to_may_read(house: House) -> None:
     made = house.filed([hidden, seen(shown)])
 
     def readers() -> list[bool]:
-        return [house.ask(report.is_open_to, made, who) for who in (hidden, shown, stranger)]
+        return [house.ask(plan.is_open_to, made, who) for who in (hidden, shown, stranger)]
 
     assert readers() == [False, True, False]
-    house.do(report.show_to, made, hidden)
+    house.do(plan.show_to, made, hidden, "received")
     assert readers() == [True, True, False]
-    house.do(report.show_to, made, stranger)
+    house.do(plan.show_to, made, stranger, "received")
     assert readers() == [True, True, False], "nobody is shown what they are not planned for"
 
 
 def test_whoever_is_left_out_is_gone_from_the_plan_and_cannot_be_shown_it_again(house: House) -> None:
     one, other = house.person(), house.person()
     made = house.filed([seen(one), seen(other)])
-    house.do(report.leave_out, made, one)
-    house.do(report.show_to, made, one)
-    assert not house.ask(report.is_open_to, made, one)
-    assert house.ask(report.planned, made) == [(other, "supervisor")]
+    house.do(plan.leave_out, made, one)
+    house.do(plan.show_to, made, one, "received")
+    assert not house.ask(plan.is_open_to, made, one)
+    assert house.ask(plan.people, made) == [(other, "supervisor")]
 
 
 def test_people_who_left_the_house_are_passed_over(house: House) -> None:
     gone, here = house.person(active=False), house.person()
     made = house.filed([gone, here])
-    assert house.ask(report.planned, made) == [(here, "on_duty")]
+    assert house.ask(plan.people, made) == [(here, "on_duty")]
 
 
 def test_a_plan_that_ran_dry_is_extended_behind_its_end_and_twice_changes_nothing(house: House) -> None:
@@ -66,15 +69,15 @@ def test_a_plan_that_ran_dry_is_extended_behind_its_end_and_twice_changes_nothin
     steps = [Step(next_, Reason.ON_DUTY, False), Step(old, Reason.ON_DUTY, False), seen(fresh)]
     for _ in range(2):
         house.do(report.extend_plan, made, steps)
-    assert [person for person, _ in house.ask(report.planned, made)] == [old, next_, fresh]
+    assert [person for person, _ in house.ask(plan.people, made)] == [old, next_, fresh]
 
 
 def test_people_come_behind_the_end_of_a_plan_that_somebody_was_left_out_of(house: House) -> None:
     first, second, third, fresh = (house.person() for _ in range(4))
     made = house.filed([first, second, third])
-    house.do(report.leave_out, made, first)
+    house.do(plan.leave_out, made, first)
     house.do(report.extend_plan, made, [Step(fresh, Reason.ON_DUTY, False)])
-    assert [person for person, _ in house.ask(report.planned, made)] == [second, third, fresh]
+    assert [person for person, _ in house.ask(plan.people, made)] == [second, third, fresh]
 
 
 def test_a_code_belongs_to_one_report_for_ever(house: House) -> None:
@@ -201,8 +204,8 @@ def test_a_report_that_moves_lane_begins_anew_with_another_plan(house: House) ->
         SOON,
     )
     assert house.ask(lambda db: db.scalar(select(Report.outcome).where(Report.id == made))) is None
-    assert not house.ask(report.is_open_to, made, worker)
-    assert house.ask(report.planned, made) == [(officer, "integrity")]
+    assert not house.ask(plan.is_open_to, made, worker)
+    assert house.ask(plan.people, made) == [(officer, "integrity")]
 
 
 def test_a_report_keeps_no_time_of_arrival() -> None:
@@ -220,6 +223,40 @@ def test_ids_of_reports_count_nothing(house: House) -> None:
     assert house.ask(lambda db: db.scalar(select(Report.day).where(Report.id == made))) == DAY
 
 
-def test_the_place_of_sealed_parts_names_one_report() -> None:
-    assert report.place(7) == "report/7"
-    assert report.place(7) != report.place(77)
+def test_the_places_of_sealed_parts_name_one_part_each() -> None:
+    places = {report.place(7), report.place(77), report.place(71)}
+    places |= {
+        report.addition_place(made, number, author)
+        for made in (7, 77, 71)
+        for number in (1, 11, 2)
+        for author in (None, 1, 11)
+    }
+    assert len(places) == 3 + 27
+
+
+def test_additions_are_numbered_from_one_without_a_gap_also_when_they_come_together(house: House) -> None:
+    made = house.filed()
+
+    def add(db: Session) -> None:
+        report.add(db, house.keys, house.lock(db, made), DAY, b"more")
+
+    house.together(*[add] * 6)
+    numbers = house.ask(lambda db: db.scalars(select(Addition.number).where(Addition.report_id == made)).all())
+    assert sorted(numbers) == [1, 2, 3, 4, 5, 6]
+    assert house.ask(report.last_addition, made)[0] == 6  # type: ignore[index]
+
+
+def test_nothing_is_sealed_to_a_key_that_another_hand_put_into_the_row(house: House) -> None:
+    made, other = house.filed(), house.filed()
+    theirs, forged = house.coarse(other), new_pair().public
+    for public, attest in (
+        (forged, house.coarse(made).attest),
+        (forged, bytes(32)),
+        (forged, b""),
+        (theirs.public, theirs.attest),
+    ):
+        with house.db.begin() as db:
+            db.execute(update(Report).where(Report.id == made).values(public=public, attest=attest))
+        with pytest.raises(SealBroken):
+            house.do(lambda db: report.add(db, house.keys, house.lock(db, made), DAY, b"more"))
+    assert house.ask(report.last_addition, made) is None

@@ -22,7 +22,7 @@ def person(
     sites: frozenset[int] = frozenset(),
     languages: frozenset[str] = frozenset(LANGUAGES),
 ) -> Person:
-    return Person(id_, f"P{id_}", role, active, "fr", lanes, sites, languages)
+    return Person(id_, f"P{id_}", role, active, "fr", lanes, sites, languages, bytes(32), bytes(32))
 
 
 some_people = st.lists(
@@ -36,10 +36,19 @@ some_people = st.lists(
         lanes=st.frozensets(st.sampled_from(LANES)),
         sites=st.frozensets(st.sampled_from(SITES)),
         languages=st.frozensets(st.sampled_from(LANGUAGES)),
+        public=st.just(bytes(32)),
+        attest=st.sampled_from([bytes(32), bytes(32), bytes(32), None]),
     ),
     max_size=12,
     unique_by=lambda one: one.id,
 )
+
+
+def is_reachable(one: Person) -> bool:
+    """Here, and with a key that somebody has confirmed."""
+    return one.active and one.public is not None and one.attest is not None
+
+
 lanes = st.sampled_from((*LANES, INTEGRITY))
 sites = st.none() | st.sampled_from(SITES)
 languages = st.sampled_from(LANGUAGES)
@@ -52,17 +61,17 @@ def test_a_plan_never_runs_dry_where_there_is_a_supervisor_or_an_officer(
 ) -> None:
     steps = plan(lane=lane, site=site, language=language, people=people, load=load)
     enough = {Role.INTEGRITY_OFFICER} if lane == INTEGRITY else {Role.INTEGRITY_OFFICER, Role.SUPERVISOR}
-    assume(any(one.active and one.role in enough for one in people))
+    assume(any(is_reachable(one) and one.role in enough for one in people))
     assert steps
 
 
 @given(people=some_people, lane=lanes, site=sites, language=languages, load=loads)
-def test_a_plan_holds_active_people_once_and_nobody_else(
+def test_a_plan_holds_active_people_with_a_confirmed_key_once_and_nobody_else(
     people: list[Person], lane: str, site: int | None, language: str, load: dict[int, int]
 ) -> None:
     chosen = [step.person for step in plan(lane=lane, site=site, language=language, people=people, load=load)]
     assert len(set(chosen)) == len(chosen)
-    active = {one.id: one for one in people if one.active}
+    active = {one.id: one for one in people if is_reachable(one)}
     assert set(chosen) <= active.keys()
     assert Role.ADMINISTRATOR not in {active[one].role for one in chosen}
     for one in active.values():
@@ -75,7 +84,7 @@ def test_the_integrity_lane_holds_officers_only_who_see_it_at_once(
     people: list[Person], site: int | None, language: str, load: dict[int, int]
 ) -> None:
     steps = plan(lane=INTEGRITY, site=site, language=language, people=people, load=load)
-    officers = sorted(one.id for one in people if one.active and one.role is Role.INTEGRITY_OFFICER)
+    officers = sorted(one.id for one in people if is_reachable(one) and one.role is Role.INTEGRITY_OFFICER)
     assert steps == [Step(one, Reason.INTEGRITY, True) for one in officers]
 
 
@@ -87,7 +96,7 @@ def test_everybody_on_duty_fits_and_everybody_who_fits_is_on_duty(
     fits = {
         one.id
         for one in people
-        if one.active
+        if is_reachable(one)
         and one.role is Role.CASE_WORKER
         and lane in one.lanes
         and language in one.languages

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import event
 
-from gateway.casework import report, shelf, site
+from gateway.casework import caseworker, plan, report, shelf, site
 from gateway.casework.caseworker import Role
 from gateway.casework.route import Reason
 from gateway.casework.shelf import Position, Row, Shelf
+from gateway.vault import SealBroken, open_with
+from gateway.vault.pairs import new_pair
 from tests.build import START
 from tests.casework.house import House, seen
 
@@ -131,7 +134,7 @@ def test_whoever_is_left_out_of_a_report_finds_it_on_no_shelf(house: House) -> N
     reader = house.person()
     made = house.filed([seen(reader)])
     house.accept(made, reader)
-    house.do(report.leave_out, made, reader)
+    house.do(plan.leave_out, made, reader)
     assert [house.ask(shelf.count, reader, which) for which in Shelf] == [0, 0, 0, 0]
     assert house.ask(shelf.open_for, reader, made) is None
 
@@ -173,17 +176,35 @@ def test_an_opened_report_holds_its_sealed_parts_in_order_with_their_authors(hou
     worker = house.person("Worker")
     made = house.filed([seen(worker)])
     for body, author in ((b"1", None), (b"2", worker), (b"3", None)):
-        house.do(report.add, made, START.date(), body, author=author)
+        found = house.coarse(made)
+        house.do(report.add, house.keys, found, START.date(), body, author=author)
     opened = house.ask(shelf.open_for, worker, made)
     assert opened is not None
-    assert house.keys.open(report.place(made), opened.body_sealed) == b"what was said"
-    assert [(author, body) for _, author, _, body in opened.additions] == [
+    assert opened.envelope is not None
+    key = house.pairs[worker]
+    pair = house.keys.open_envelope(worker, key, report.place(made), opened.month, opened.envelope)
+    assert [(part.author, open_with(pair, part.place, part.sealed)) for part in opened.parts] == [
+        (None, b"what was said"),
         (None, b"1"),
         ("Worker", b"2"),
         (None, b"3"),
     ]
+    for part, other in itertools.permutations(opened.parts, 2):
+        with pytest.raises(SealBroken):  # no part passes for another
+            open_with(pair, part.place, other.sealed)
     assert "what was said" not in repr(opened)
-    assert repr(opened.body_sealed)[2:40] not in repr(opened)
+    assert repr(opened.parts[0].sealed)[2:40] not in repr(opened)
+
+
+def test_a_reader_whose_key_is_newer_than_the_envelope_sees_the_report_and_holds_no_key(house: House) -> None:
+    worker = house.person("Worker")
+    made = house.filed([seen(worker)])
+    house.do(caseworker.set_key, worker, new_pair().public)
+    opened = house.ask(shelf.open_for, worker, made)
+    assert opened is not None
+    assert opened.envelope is None
+    assert house.ask(plan.holders, made) == set()
+    assert house.ask(plan.without_key, worker) == [made]
 
 
 def test_there_is_nothing_to_open_where_there_is_no_report(house: House) -> None:

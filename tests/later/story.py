@@ -9,11 +9,12 @@ from sqlalchemy import select, update
 
 from gateway import acts, hop
 from gateway.casework import caseworker, journal, referral, report
-from gateway.casework.caseworker import Entered, Role
+from gateway.casework.caseworker import Role
 from gateway.casework.journal import Verb
 from gateway.casework.message import Message
+from gateway.casework.plan import PlanEntry
 from gateway.casework.referral import Referral
-from gateway.casework.report import PlanEntry, Report
+from gateway.casework.report import Report
 from gateway.providers import Ended, Hop
 from gateway.runtime import Nudger, Runtime
 from tests import build
@@ -33,14 +34,10 @@ ACCUSED = (*DANGER, "1", "1", "5")
 
 
 def person(rt: Runtime, name: str, role: Role = Role.CASE_WORKER) -> int:
-    """Somebody who can do everything here but sign in, which costs a slow hash."""
-    with rt.begin() as unit:
-        number = f"+2430001{len(caseworker.every(unit.db)):05d}"
-        added = caseworker.add(
-            unit.db, rt.vault, Entered(name, role, True, number, "fr", build.LANES, frozenset(), build.LANGUAGES)
-        )
-    rt.directory.renew()
-    return added
+    """Somebody who can do everything here."""
+    with rt.db.read() as db:
+        number = f"+2430001{len(caseworker.every(db)):05d}"
+    return build.person(rt, name, role, number=number)
 
 
 def staff(rt: Runtime) -> dict[str, int]:

@@ -93,7 +93,7 @@ def test_a_complaint_is_brought_to_officers_only(rt: Runtime, staff: STAFF) -> N
 
 def test_what_somebody_took_before_its_dispatch_is_brought_to_nobody(rt: Runtime, staff: STAFF) -> None:
     made = story.tell(rt, story.HAZARD)
-    desk.accept(rt, staff["supervisor"], made)
+    desk.accept(rt, build.reader(staff["supervisor"]), made)
     story.clock(rt).go(minutes=5)
     dispatch(rt, made)
     sweep(rt)
@@ -106,8 +106,8 @@ def test_what_was_handed_on_when_nobody_was_there_is_brought_to_the_first_who_co
 ) -> None:
     made = story.tell(rt)
     dispatch(rt, made)
-    desk.accept(rt, staff["worker"], made)
-    desk.hand_on(rt, staff["worker"], made, HandOnReason.KNOWS_SOMEBODY, None)
+    desk.accept(rt, build.reader(staff["worker"]), made)
+    desk.hand_on(rt, build.reader(staff["worker"]), made, HandOnReason.KNOWS_SOMEBODY, None)
     story.leave(rt, *staff.values())
     story.clock(rt).go(hours=1)
     sweep(rt)
@@ -116,13 +116,13 @@ def test_what_was_handed_on_when_nobody_was_there_is_brought_to_the_first_who_co
     story.clock(rt).at += NOBODY_WAIT
     sweep(rt)
     assert story.asked(rt, made)[-1] == ("Integrity", "pending")
-    assert desk.accept(rt, staff["integrity"], made)
+    assert desk.accept(rt, build.reader(staff["integrity"]), made)
 
 
 def test_a_plan_that_ran_dry_is_made_anew_without_who_knows_somebody(rt: Runtime, staff: STAFF) -> None:
     made = story.tell(rt)
     dispatch(rt, made)
-    desk.hand_on(rt, staff["worker"], made, HandOnReason.KNOWS_SOMEBODY, None)
+    desk.hand_on(rt, build.reader(staff["worker"]), made, HandOnReason.KNOWS_SOMEBODY, None)
     story.leave(rt, staff["supervisor"], staff["integrity"])
     story.clock(rt).go(hours=1)
     sweep(rt)
@@ -142,7 +142,7 @@ def test_the_least_busy_of_those_on_duty_is_asked_first(rt: Runtime, staff: STAF
     story.person(rt, "Second")
     first = story.tell(rt, session="first")
     dispatch(rt, first)
-    desk.accept(rt, staff["worker"], first)
+    desk.accept(rt, build.reader(staff["worker"]), first)
     rt.directory.renew()
     second = story.tell(rt, session="second")
     dispatch(rt, second)

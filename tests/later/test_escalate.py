@@ -52,7 +52,7 @@ def test_whoever_was_late_may_still_accept_and_the_next_is_left_in_peace(rt: Run
     dispatch(rt, made)
     story.clock(rt).go(minutes=15)
     escalate(rt)
-    assert desk.accept(rt, staff["worker"], made)
+    assert desk.accept(rt, build.reader(staff["worker"]), made)
     story.clock(rt).go(days=1)
     assert escalate(rt) == 0
     send(rt)
@@ -86,22 +86,22 @@ def test_what_was_handed_on_and_not_taken_goes_to_the_next(rt: Runtime, staff: S
     """The one who handed it on stays in charge, so the report counts as taken all the while."""
     made = story.tell(rt)
     dispatch(rt, made)
-    desk.accept(rt, staff["worker"], made)
-    desk.hand_on(rt, staff["worker"], made, HandOnReason.AWAY, None)
+    desk.accept(rt, build.reader(staff["worker"]), made)
+    desk.hand_on(rt, build.reader(staff["worker"]), made, HandOnReason.AWAY, None)
     story.clock(rt).at = story.due_at(rt, made)
     assert escalate(rt) == 1
     assert story.asked(rt, made) == [("Worker", "handed_on"), ("Supervisor", "expired"), ("Integrity", "pending")]
     assert story.coarse(rt, made).responsible_id == staff["worker"]
-    assert desk.accept(rt, staff["integrity"], made)
+    assert desk.accept(rt, build.reader(staff["integrity"]), made)
     assert story.coarse(rt, made).responsible_id == staff["integrity"]
 
 
 def test_a_report_that_was_closed_while_it_was_on_offer_asks_nobody(rt: Runtime, staff: STAFF) -> None:
     made = story.tell(rt)
     dispatch(rt, made)
-    desk.accept(rt, staff["worker"], made)
-    desk.hand_on(rt, staff["worker"], made, HandOnReason.AWAY, None)
-    desk.close(rt, staff["worker"], made, Outcome.HELPED)
+    desk.accept(rt, build.reader(staff["worker"]), made)
+    desk.hand_on(rt, build.reader(staff["worker"]), made, HandOnReason.AWAY, None)
+    desk.close(rt, build.reader(staff["worker"]), made, Outcome.HELPED)
     story.clock(rt).go(days=1)
     assert escalate(rt) == 0
     send(rt)

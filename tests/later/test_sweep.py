@@ -68,7 +68,7 @@ def test_a_whole_life_goes_by_with_nothing_but_the_clock(rt: Runtime, staff: STA
     assert [story.asked(rt, one)[0] for one in made] == [("Worker", "expired")] * 3
     for one in made:
         assert sum(state == "pending" for _, state in story.asked(rt, one)) == 1
-        assert desk.accept(rt, staff["supervisor"], one)
+        assert desk.accept(rt, build.reader(staff["supervisor"]), one)
     story.clock(rt).go(days=30)
     assert sweep(rt) == 0
     numbers = [number for number, _ in build.operator(rt).sms]

@@ -65,7 +65,7 @@ def test_french_is_the_default_and_the_choice_of_english_is_kept_without_signing
     assert (chosen.status, chosen.leads_to) == (303, "/sign-in?next=/sites")
     page = visitor.get("/sign-in")
     assert '<html lang="en">' in page.source
-    assert "Passphrase" in page.text and "Phrase secrète" not in page.text
+    assert "Passphrase" in page.text and "Phrase de passe" not in page.text
     visitor.post("/language", {"language": "klingon"})
     assert '<html lang="en">' in visitor.get("/sign-in").source
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from gateway.app import create_app
 from gateway.casework.caseworker import Role
 from gateway.db import Database
 from gateway.runtime import Nudger, Runtime
+from gateway.vault import KeyDirectory, Vault, escrow
+from gateway.vault.months import MonthKeys
 from tests import build
 
 
@@ -23,17 +26,27 @@ def ready(rt: Runtime) -> tuple[int, list[str]]:
     return answer.status_code, answer.text.splitlines()
 
 
-def test_it_is_ready_when_everything_is_there(rt: Runtime, redis_url: str) -> None:
+def kept(rt: Runtime, mirror: Path) -> Runtime:
+    """The same with everything that its keys need."""
+    directory = KeyDirectory(rt.settings.keys_dir, mirror)
+    directory.begin_mirror()
+    MonthKeys(directory).prepare(rt.today())
+    escrow.establish(directory)
+    return replace(rt, vault=Vault(rt.settings.keys_dir, mirror))
+
+
+def test_it_is_ready_when_everything_is_there(rt: Runtime, redis_url: str, tmp_path: Path) -> None:
     build.staff(rt)
-    whole = replace(rt, nudger=Nudger(redis_url))
+    whole = replace(kept(rt, tmp_path / "mirror"), nudger=Nudger(redis_url))
     assert ready(whole) == (200, ["ready"])
     assert ready(whole) == (200, ["ready"]), "the trial has left something behind"
 
 
 def test_redis_is_only_ever_a_warning(light: Runtime, tmp_path: Path) -> None:
     build.staff(light)
-    assert ready(light) == (200, ["warning: no REDIS_URL: the clock does all the work, a little later"])
-    gone = replace(light, nudger=Nudger(f"unix://{tmp_path / 'nobody.sock'}"))
+    whole = kept(light, tmp_path / "mirror")
+    assert ready(whole) == (200, ["warning: no REDIS_URL: the clock does all the work, a little later"])
+    gone = replace(whole, nudger=Nudger(f"unix://{tmp_path / 'nobody.sock'}"))
     assert ready(gone) == (200, ["warning: Redis does not answer: the clock does all the work, a little later"])
 
 
@@ -68,7 +81,7 @@ def test_without_somebody_who_always_answers_it_is_not_ready(light: Runtime, rol
     status, lines = ready(light)
     assert status == 503
     assert [line for line in lines if line.startswith("fault: no active")] == [
-        f"fault: no active {role.value.replace('_', ' ')}: nobody would answer for reports"
+        f"fault: no active {role.value.replace('_', ' ')} with a confirmed key: nobody would answer for reports"
     ]
 
 
@@ -77,10 +90,35 @@ def test_a_key_directory_that_cannot_be_written_is_a_fault_on_the_same_day(light
     build.staff(light)
     assert ready(light)[0] == 200
     shutil.rmtree(light.settings.keys_dir)
-    assert ready(light) == (503, ["fault: the key directory cannot be written", *ready(light)[1][1:]])
+    assert ready(light)[0] == 503
+    assert "fault: the key directory cannot be written" in ready(light)[1]
 
 
 def test_a_key_directory_that_was_never_there_is_a_fault(light: Runtime) -> None:
     build.staff(light)
     shutil.rmtree(light.settings.keys_dir)
     assert "fault: the key directory cannot be written" in ready(light)[1]
+
+
+def test_what_is_wrong_with_the_keys_is_a_warning_as_long_as_reports_are_taken(
+    light: Runtime, tmp_path: Path
+) -> None:
+    build.staff(light)
+    whole = kept(light, tmp_path / "mirror")
+    assert ready(whole)[1] == ready(light)[1][-1:]
+    (tmp_path / "mirror" / "escrow.json").unlink()
+    assert "warning: the mirror is out of step in 1 files" in ready(whole)[1]
+    whole.vault.days.step(light.today() - timedelta(days=9))
+    status, lines = ready(whole)
+    assert status == 200
+    assert [line for line in lines if "keys step" in line and line.startswith("warning: the day keys are at")]
+
+
+def test_without_a_mirror_and_an_escrow_only_a_demonstration_is_content(light: Runtime) -> None:
+    light.vault.months.prepare(light.today())
+    assert [line for line in ready(light)[1] if "KEYS_MIRROR" in line or "no escrow" in line] == [
+        "warning: no KEYS_MIRROR: a lost disk would lose every report",
+        "warning: no escrow: reports whose readers lose their keys are lost; `python3 -m gateway keys escrow new`",
+    ]
+    demo = replace(light, settings=replace(light.settings, demo=True))
+    assert [line for line in ready(demo)[1] if "KEYS_MIRROR" in line or "no escrow" in line] == []

@@ -1,74 +1,81 @@
-"""The pages of the people who work here: signing in, reports, people, sites.
+"""The pages of the people who work here: signing in, joining, reports, people, sites, the own account.
 
-Every request passes `_guard` first. Which roles may open which page stands in `PAGES`, and a page that is
-not there opens for nobody.
+Every request passes `_guard` first. Who may open which page, and what a form of theirs may hold, stands in
+`permissions.TABLE`; a page that is not there opens for nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from flask import Blueprint, abort, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gateway.casework.caseworker import Role
-from gateway.web.admin import people, reports, sign_in, sites
+from gateway.web.admin import joining, machine, own, people, permissions, recovery, reports, sign_in, sites
+from gateway.web.admin.permissions import JOINING, LETTERS, NOBODY
 
-WITH_REPORTS: Final = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.INTEGRITY_OFFICER})
-RUNNING: Final = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
-EVERYBODY: Final = frozenset(Role)
-
-OPEN: Final = frozenset({"admin.sign_in.form", "admin.sign_in.enter"})
-"""Pages that need nobody signed in."""
-PAGES: Final[Mapping[str, frozenset[Role]]] = {
-    "admin.sign_in.leave": EVERYBODY,
-    "admin.reports.inbox": WITH_REPORTS,
-    "admin.reports.show": WITH_REPORTS,
-    "admin.reports.act": WITH_REPORTS,
-    "admin.people.every": RUNNING,
-    "admin.people.blank": RUNNING,
-    "admin.people.add": RUNNING,
-    "admin.people.show": RUNNING,
-    "admin.people.change": RUNNING,
-    "admin.sites.every": RUNNING,
-    "admin.sites.blank": RUNNING,
-    "admin.sites.add": RUNNING,
-    "admin.sites.show": RUNNING,
-    "admin.sites.change": RUNNING,
-}
-"""Who may open what, by endpoint. Within a page the nouns decide what somebody sees of it."""
+_FIRST: Final = ("admin.reports.inbox", "admin.people.every", "admin.machine.show")
+"""Where somebody begins: the first of these that is open to them."""
 
 admin = Blueprint("admin", __name__)
-for group in (sign_in.sign_in, reports.reports, people.people, sites.sites):
+for group in (
+    sign_in.sign_in,
+    joining.joining,
+    recovery.recovery,
+    own.own,
+    reports.reports,
+    people.people,
+    sites.sites,
+    machine.machine,
+):
     admin.register_blueprint(group)
 
 
 def home_of(role: Role) -> str:
     """The first page of somebody of this role."""
-    return url_for("admin.reports.inbox" if role in WITH_REPORTS else "admin.people.every")
+    mine = permissions.open_to(LETTERS[role])
+    return url_for(next(page for page in _FIRST if page in mine))
 
 
 @admin.before_request
 def _guard() -> ResponseReturnValue | None:
     """Whoever may not open a page sees one that does not exist; whoever is not signed in may sign in."""
-    endpoint = request.endpoint or ""
-    g.person = sign_in.who()
-    if endpoint in OPEN:
-        return None
-    if g.person is None:
-        if request.method in ("GET", "HEAD"):
-            return redirect(url_for("admin.sign_in.form", next=request.full_path.rstrip("?")))
-        # A session ends while a note is being written: what was typed is shown, for nothing else keeps it.
-        return render_template(
-            "sign_in.html", login="", next=request.path, error="", lost=request.form.get("words", "")
-        ), 401
-    if g.person.role not in PAGES.get(endpoint, frozenset()):
-        abort(404)
-    g.may = {page for page, roles in PAGES.items() if g.person.role in roles}
+    page, person = request.endpoint or "", sign_in.here()
+    joins = person is not None and person.joining
+    g.person = None if joins else person
+    who = JOINING if joins else NOBODY if person is None else LETTERS[person.role]
+    g.may = permissions.open_to(who)
+    if page not in g.may:
+        return _turned_away(page)
+    if request.method == "POST":
+        row = permissions.pressed(page, request.form.get("do", ""))
+        if row is None:
+            abort(400)
+        if who not in row.who:
+            abort(404)
+        if not {*request.form, *request.files} <= row.sent(who) | {"csrf_token"}:
+            abort(400)
     return None
+
+
+def _turned_away(page: str) -> ResponseReturnValue:
+    if page in permissions.open_to(JOINING):
+        return redirect(url_for("admin.joining.blank"), 303 if request.method == "POST" else 302)
+    if g.person is not None:
+        abort(404)
+    if request.method in ("GET", "HEAD"):
+        return redirect(url_for("admin.sign_in.form", next=request.full_path.rstrip("?")))
+    # A session ends while a note is being written: what was typed is shown, for nothing else keeps it.
+    return render_template(
+        "sign_in.html", login="", next=request.path, error="", slow="", lost=request.form.get("words", "")
+    ), 401
 
 
 @admin.app_context_processor
 def _navigation() -> dict[str, object]:
-    return {"may": lambda page: page in g.get("may", ())}
+    return {
+        "may": lambda page: page in g.get("may", ()),
+        "needs_proof": sign_in.needs_proof,
+        "my_login": sign_in.my_login,
+    }

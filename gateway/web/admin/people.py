@@ -1,28 +1,30 @@
-"""The people who work here. A telephone number is shown on its own page only, a new passphrase once.
+"""The people who work here. A telephone number is shown on its own page only, an invitation once.
 
 Supervisors look after case workers and each other. Who watches over them, the integrity officers, and who
-runs this place, the administrators, are for administrators alone: a supervisor who could give an integrity
-officer a new passphrase could read what is said about supervisors.
+runs this place, the administrators, are for administrators alone: a supervisor who could invite an integrity
+officer anew could come in as one. Keys are confirmed by supervisors and integrity officers, never by whoever
+invited. `permissions` holds who may do what.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from gateway import flows
-from gateway.casework import Refused, account, caseworker, journal, site
+from gateway import flows, vault
+from gateway.casework import Refused, account, caseworker, joining, journal, session, site
 from gateway.casework.caseworker import ON_ROUTES, Entered, Person, Role
 from gateway.casework.journal import Verb
 from gateway.casework.route import INTEGRITY
 from gateway.runtime import Runtime
-from gateway.vault import SealBroken, hash_passphrase
+from gateway.vault import SealBroken
 from gateway.web import names, reader, runtime
-from gateway.web.admin.sign_in import me
+from gateway.web.admin.permissions import CHANGES
+from gateway.web.admin.sign_in import key, me, prove
 
-_BY_SUPERVISORS: Final = frozenset({Role.CASE_WORKER, Role.SUPERVISOR})
 _ONE: Final = "/people/<int(max=2147483647):person_id>"
 
 people = Blueprint("people", __name__)
@@ -34,8 +36,16 @@ def every() -> ResponseReturnValue:
     with rt.db.read() as db:
         found = caseworker.every(db)
         places = {row.id: row.name for row in site.every(db)}
+        standings = account.standings(db)
     return render_template(
-        "people.html", people=found, places=places, mine=_roles(), lanes=names.LANES, on_routes=ON_ROUTES
+        "people.html",
+        people=found,
+        standings=standings,
+        confirmed={person.id for person in found if joining.confirmed(rt.vault, person)},
+        places=places,
+        open_to_me={*_roles(), *ON_ROUTES},
+        lanes=names.LANES,
+        on_routes=ON_ROUTES,
     )
 
 
@@ -50,34 +60,104 @@ def blank() -> ResponseReturnValue:
 
 @people.post("/people/new")
 def add() -> ResponseReturnValue:
-    """Save a new person and show their first passphrase, this once."""
+    """Save a new person and show their invitation, this once."""
     rt = runtime()
     entered, login = _entered(None), request.form.get("login", "")
-    passphrase = account.new_passphrase()
-    hashed = hash_passphrase(passphrase)
     try:
+        prove("proof-save")
         with rt.begin() as unit:
             added = caseworker.add(unit.db, rt.vault, entered)
             account.save_login(unit.db, added, login)
-            account.set_passphrase(unit.db, added, hashed)
+            code = joining.invite(unit.db, rt.vault, added, me().id, rt.now())
             journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, actor=me().id, subject=added)
     except Refused as refused:
         return _page(None, entered, login, refused), 422
-    return render_template(
-        "passphrase.html", name=entered.name, login=login.strip().casefold(), passphrase=passphrase, added=True
-    )
+    return _slip(rt, added, code, added=True)
 
 
 @people.get(_ONE)
 def show(person_id: int) -> ResponseReturnValue:
+    """A person, to be changed by those who may; the others see whose key they can confirm."""
+    return _shown(runtime(), _found(runtime(), person_id))
+
+
+@people.post(_ONE)
+def change(person_id: int) -> ResponseReturnValue:
+    """Save a person anew, invite them anew, or confirm their key."""
     rt = runtime()
-    person = _editable(rt, person_id)
+    person = _found(rt, person_id)
+    doing = {"save": _save, "invite": _invite, "confirm": _confirm}.get(request.form.get("do", ""))
+    if doing is None:
+        abort(400)
+    if doing is not _confirm and person.role not in _roles():
+        abort(404)
+    return doing(rt, person)
+
+
+def _save(rt: Runtime, person: Person) -> ResponseReturnValue:
+    entered, login = _entered(person), request.form.get("login", "")
+    try:
+        prove("proof-save")
+        with rt.begin() as unit:
+            account.save_login(unit.db, person.id, login)
+            caseworker.change(unit.db, rt.vault, person.id, entered)
+            if person.role in ON_ROUTES and entered.role not in ON_ROUTES:
+                account.drop_key(unit.db, person.id)
+            if not entered.active:  # not to go on where they were, should they come back
+                session.end_all(unit.db, person.id)
+            journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, actor=me().id, subject=person.id)
+    except Refused as refused:
+        return _page(person, entered, login, refused), 422
+    flash("saved")
+    return redirect(url_for(".every"), 303)
+
+
+def _invite(rt: Runtime, person: Person) -> ResponseReturnValue:
+    try:
+        prove("proof-invite")
+        if person.id == me().id:
+            raise Refused("", "Somebody else invites you anew.")
+        with rt.begin() as unit:
+            code = joining.invite(unit.db, rt.vault, person.id, me().id, rt.now())
+    except Refused as refused:
+        return _shown(rt, person, refused), 422
+    return _slip(rt, person.id, code, added=False)
+
+
+def _confirm(rt: Runtime, person: Person) -> ResponseReturnValue:
+    try:
+        prove("proof-confirm")
+        with rt.begin() as unit:
+            shown = request.form.get("fingerprint", "")
+            joining.confirm(unit.db, rt.vault, person.id, me().id, key(), shown, rt.now())
+    except Refused as refused:
+        return _shown(rt, person, refused), 422
+    flash("saved")
+    return redirect(url_for(".show", person_id=person.id), 303)
+
+
+def _slip(rt: Runtime, person_id: int, code: str, *, added: bool) -> str:
+    """An invitation to print or to write down."""
     with rt.db.read() as db:
-        login = account.login_of(db, person_id)
-        try:
-            number = caseworker.number(db, rt.vault, person_id)
-        except SealBroken:  # sealed under other keys: it has to be typed anew
-            number = ""
+        person, standing = caseworker.one(db, person_id), account.standing(db, person_id)
+    return render_template(
+        "invitation.html",
+        name=person.name if person else "",
+        standing=standing,
+        address=f"{rt.settings.public_url}{url_for('admin.joining.blank')}",
+        code=code,
+        added=added,
+    )
+
+
+def _shown(rt: Runtime, person: Person, refused: Refused | None = None) -> str:
+    """A person as they are stored."""
+    number = ""
+    with rt.db.read() as db:
+        login = account.login_of(db, person.id)
+        if person.role in _roles():
+            with suppress(SealBroken):  # sealed under other keys: it has to be typed anew
+                number = caseworker.number(db, rt.vault, person.id)
     return _page(
         person,
         Entered(
@@ -91,52 +171,28 @@ def show(person_id: int) -> ResponseReturnValue:
             person.languages,
         ),
         login,
+        refused,
     )
-
-
-@people.post(_ONE)
-def change(person_id: int) -> ResponseReturnValue:
-    """Save a person anew, or give them a new passphrase."""
-    rt = runtime()
-    person = _editable(rt, person_id)
-    match request.form.get("do"):
-        case "passphrase":
-            return _new_passphrase(rt, person)
-        case "save":
-            pass
-        case _:
-            abort(400)
-    entered, login = _entered(person), request.form.get("login", "")
-    try:
-        with rt.begin() as unit:
-            caseworker.change(unit.db, rt.vault, person_id, entered)
-            account.save_login(unit.db, person_id, login)
-            journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, actor=me().id, subject=person_id)
-    except Refused as refused:
-        return _page(person, entered, login, refused), 422
-    flash("saved")
-    return redirect(url_for(".every"), 303)
-
-
-def _new_passphrase(rt: Runtime, person: Person) -> ResponseReturnValue:
-    passphrase = account.new_passphrase()
-    hashed = hash_passphrase(passphrase)
-    with rt.begin() as unit:
-        account.set_passphrase(unit.db, person.id, hashed)
-        journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, actor=me().id, subject=person.id)
-        login = account.login_of(unit.db, person.id)
-    return render_template("passphrase.html", name=person.name, login=login, passphrase=passphrase, added=False)
 
 
 def _page(person: Person | None, entered: Entered, login: str, refused: Refused | None = None) -> str:
     rt = runtime()
     with rt.db.read() as db:
         places = site.every(db)
+        person = caseworker.one(db, person.id) if person else None
+        standing = account.standing(db, person.id) if person else None
+        why_not = joining.unconfirmable(db, rt.vault, person.id, me().id, key()) if person else None
     return render_template(
         "person.html",
         subject=person,
+        editable=person is None or person.role in _roles(),
         entered=entered,
         login=login,
+        standing=standing,
+        has_key=person is not None and person.role in ON_ROUTES,
+        fingerprint=vault.fingerprint(person.public) if person and person.public else "",
+        confirmed=person is not None and joining.confirmed(rt.vault, person),
+        why_not=reader.refusal(why_not) if why_not else "",
         places=places,
         lanes=_lanes(rt),
         roles=_roles(),
@@ -174,13 +230,13 @@ def _role(value: str) -> Role:
 
 def _roles() -> list[Role]:
     """The roles of people whom the reader may add and change."""
-    return [role for role in Role if me().role is Role.ADMINISTRATOR or role in _BY_SUPERVISORS]
+    return [role for role in Role if role in CHANGES.get(me().role, ())]
 
 
-def _editable(rt: Runtime, person_id: int) -> Person:
+def _found(rt: Runtime, person_id: int) -> Person:
     with rt.db.read() as db:
         person = caseworker.one(db, person_id)
-    if person is None or person.role not in _roles():
+    if person is None or person.role not in {*_roles(), *ON_ROUTES}:
         abort(404)
     return person
 

@@ -21,7 +21,8 @@ from gateway.casework.referral import HandOnReason
 from gateway.casework.report import Outcome, State
 from gateway.casework.shelf import Position, Shelf
 from gateway.web import names, reader, runtime
-from gateway.web.admin.sign_in import me
+from gateway.web.admin.sign_in import me, prove
+from gateway.web.admin.sign_in import reader as reader_here
 
 SHOWN = 25
 MOST = 99
@@ -105,11 +106,11 @@ def act(report_id: int) -> ResponseReturnValue:
 
 
 def _accept(report_id: int) -> str:
-    return "accepted" if desk.accept(runtime(), me().id, report_id) else "accepted_before"
+    return "accepted" if desk.accept(runtime(), reader_here(), report_id) else "accepted_before"
 
 
 def _note(report_id: int) -> str:
-    desk.note(runtime(), me().id, report_id, request.form.get("words", ""))
+    desk.note(runtime(), reader_here(), report_id, request.form.get("words", ""))
     return "noted"
 
 
@@ -118,9 +119,7 @@ def _hand_on(report_id: int) -> str:
     if reason is None:
         raise Refused("reason", "Choose a reason.")
     to = request.form.get("to", "")
-    if to and not (to.isascii() and to.isdigit() and len(to) < 10):
-        abort(400)
-    desk.hand_on(runtime(), me().id, report_id, reason, int(to) if to else None)
+    desk.hand_on(runtime(), reader_here(), report_id, reason, _colleague(to) if to else None)
     return "handed_on_hidden" if reason is HandOnReason.KNOWS_SOMEBODY else "handed_on"
 
 
@@ -128,8 +127,20 @@ def _close(report_id: int) -> str:
     outcome = _one_of(Outcome, request.form.get("outcome", ""))
     if outcome is None:
         raise Refused("outcome", "Choose a reason.")
-    desk.close(runtime(), me().id, report_id, outcome)
+    desk.close(runtime(), reader_here(), report_id, outcome)
     return "closed"
+
+
+def _grant(report_id: int) -> str:
+    prove()
+    desk.grant(runtime(), reader_here(), report_id, _colleague(request.form.get("grantee", "")))
+    return "granted"
+
+
+def _colleague(written: str) -> int:
+    if not (written.isascii() and written.isdigit() and len(written) < 10):
+        abort(400)
+    return int(written)
 
 
 _DOING: Final[dict[str, Callable[[int], str]]] = {
@@ -137,12 +148,13 @@ _DOING: Final[dict[str, Callable[[int], str]]] = {
     "note": _note,
     "hand_on": _hand_on,
     "close": _close,
+    "grant": _grant,
 }
 
 
 def _page(report_id: int, refused: Refused | None = None) -> str:
     rt = runtime()
-    reading = desk.read(rt, me().id, report_id)
+    reading = desk.read(rt, reader_here(), report_id)
     if reading is None:
         abort(404)
     with rt.db.read() as db:

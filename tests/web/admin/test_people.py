@@ -8,13 +8,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from gateway.casework import account, caseworker
+from gateway.casework import account, caseworker, joining, journal
 from gateway.casework.caseworker import Role
-from gateway.casework.journal import Entry
+from gateway.casework.journal import Entry, Verb
 from gateway.runtime import Runtime
-from tests.web.visitor import Page, Visitor
+from tests import build
+from tests.web.visitor import Fields, Page, Visitor
 
-Fields = dict[str, str | list[str]]
 NEW: Fields = {
     "name": "New Person",
     "login": "new.person",
@@ -28,8 +28,8 @@ NEW: Fields = {
 }
 
 
-def passphrase(page: Page) -> str:
-    (found,) = re.findall(r'class="passphrase">([^<]+)<', page.source)
+def invitation(page: Page) -> str:
+    (found,) = re.findall(r'class="secret">([^<]+)<', page.source)
     return str(found)
 
 
@@ -52,12 +52,13 @@ def test_the_list_shows_who_does_what_and_no_number(app: Flask) -> None:
     assert "243" not in page.source
 
 
-def test_an_added_person_can_sign_in_with_the_passphrase_shown_once(app: Flask, light: Runtime) -> None:
+def test_an_added_person_is_invited_and_the_invitation_is_shown_once(app: Flask, light: Runtime) -> None:
     administrator = Visitor(app, "administrator")
     page = administrator.post("/people/new", NEW)
     assert page.status == 200
-    assert "Elle n'est montrée que cette fois." in page.text
-    shown = passphrase(page)
+    shown = invitation(page)
+    assert "http://localhost:8000/join" in page.text and "new.person" in page.text
+    assert "28/11/2026" in page.text, "a week from now"
     person = everybody(light)["New Person"]
     assert (person.role, person.lanes, person.sites) == (
         Role.CASE_WORKER,
@@ -65,7 +66,8 @@ def test_an_added_person_can_sign_in_with_the_passphrase_shown_once(app: Flask, 
         frozenset({2}),
     )
     assert (person.languages, person.sms_language, person.active) == (frozenset({"fr", "ln"}), "ln", True)
-    assert Visitor(app).sign_in("new.person", shown).status == 303
+    assert Visitor(app).sign_in("new.person").status == 422, "there is nothing to sign in with yet"
+    assert Visitor(app).post("/join", {"login": "new.person", "invitation": shown}).status == 303
     assert shown not in administrator.get(f"/people/{person.id}").source
     again = administrator.post("/people/new", NEW)
     assert again.status == 422 and len(everybody(light)) == 5
@@ -130,13 +132,116 @@ def test_a_refused_change_changes_nothing(app: Flask, light: Runtime, staff: dic
     assert "Worker" in everybody(light)
 
 
-def test_a_new_passphrase_ends_the_old_one_and_every_session(app: Flask, staff: dict[str, int]) -> None:
+def test_a_new_invitation_leaves_what_is_there_until_it_is_used(app: Flask, staff: dict[str, int]) -> None:
+    worker, supervisor = Visitor(app, "worker"), Visitor(app, "supervisor")
+    page = supervisor.post(f"/people/{staff['worker']}", {"do": "invite"})
+    assert "jusqu'à ce que l'invitation serve" in page.text
+    assert worker.get("/reports").status == 200
+    assert Visitor(app).post("/join", {"login": "worker", "invitation": invitation(page)}).status == 303
+    assert worker.get("/reports").status == 200
+
+
+def test_nobody_invites_themselves(app: Flask, staff: dict[str, int]) -> None:
+    visitor, path = Visitor(app, "administrator"), f"/people/{staff['administrator']}"
+    assert 'value="invite"' not in visitor.get(path).source
+    assert visitor.post(path, {"do": "invite"}).status == 422
+
+
+@pytest.mark.parametrize("by", ["integrity", "supervisor"])
+def test_a_key_is_confirmed_by_somebody_who_did_not_invite(
+    app: Flask, light: Runtime, staff: dict[str, int], by: str
+) -> None:
+    inviter, second = Visitor(app, "administrator"), Visitor(app, by)
+    joined(light, inviter, "supervisor" if by == "integrity" else "integrity", staff)
+    person = staff["supervisor" if by == "integrity" else "integrity"]
+    path = f"/people/{person}"
+    assert "Clé à confirmer" in second.get("/people").text
+    page = inviter.get(path)
+    assert "Vous avez invité cette personne" in page.text and 'value="confirm"' not in page.source
+    number = second.get(path).value("fingerprint")
+    assert re.fullmatch(r"(\d{4} ){4}\d{4}", number)
+    assert inviter.post(path, {"do": "confirm", "fingerprint": number}).status == 404, "and is no reader"
+    assert not confirmed(light, person)
+    assert second.post(path, {"do": "confirm", "fingerprint": "0000 0000 0000 0000 0000"}).status == 422
+    assert not confirmed(light, person)
+    done = second.follow(second.post(path, {"do": "confirm", "fingerprint": number}))
+    assert done.status == 200 and confirmed(light, person)
+    assert "Clé à confirmer" not in second.get("/people").text
+    with light.db.read() as db:
+        entries = db.execute(select(Entry.actor_id, Entry.subject_id).where(Entry.verb == "key_confirmed")).all()
+    assert [tuple(entry) for entry in entries] == [(staff[by], person)]
+
+
+def joined(rt: Runtime, inviter: Visitor, login: str, staff: dict[str, int]) -> None:
+    """Somebody is invited and joins anew."""
+    assert inviter.post(f"/people/{staff[login]}", {"do": "invite"}).status == 200
+    with rt.begin() as unit:
+        account.enrolled(unit.db, rt.vault, staff[login], build.enrolment(staff[login]))
+        journal.write(unit.db, rt.now(), Verb.JOINED, actor=staff[login])
+
+
+def confirmed(rt: Runtime, person: int) -> bool:
+    with rt.db.read() as db:
+        found = caseworker.one(db, person)
+    return found is not None and joining.confirmed(rt.vault, found)
+
+
+def test_who_only_confirms_sees_no_number_and_changes_nothing(
+    app: Flask, light: Runtime, staff: dict[str, int]
+) -> None:
+    visitor = Visitor(app, "integrity")
+    assert "/people/new" not in visitor.get("/people").source
+    assert visitor.get("/people/new").status == 404
+    assert visitor.post("/people/new", NEW).status == 404
+    path = f"/people/{staff['worker']}"
+    page = visitor.get(path)
+    assert page.status == 200 and "243" not in page.source.replace(light.settings.public_url, "")
+    assert 'name="number"' not in page.source and 'value="invite"' not in page.source
+    for do in ("save", "invite"):
+        assert visitor.post(path, {**NEW, "do": do}).status == 404
+    assert everybody(light)["Worker"].id == staff["worker"]
+    assert visitor.get(f"/people/{staff['administrator']}").status == 404
     worker = Visitor(app, "worker")
-    page = Visitor(app, "supervisor").post(f"/people/{staff['worker']}", {"do": "passphrase"})
-    assert "L'ancienne phrase ne marche plus" in page.text
+    assert worker.get("/people").status == worker.get(path).status == 404
+
+
+def test_whoever_moves_to_the_office_loses_their_key_and_gets_none_by_moving_back(
+    app: Flask, light: Runtime, staff: dict[str, int]
+) -> None:
+    worker, administrator = Visitor(app, "worker"), Visitor(app, "administrator")
+    path = f"/people/{staff['worker']}"
+    moved: Fields = {**NEW, "do": "save", "name": "Worker", "login": "worker"}
+    assert administrator.post(path, {**moved, "role": "supervisor"}).status == 303
+    assert confirmed(light, staff["worker"]), "another role with reports keeps the key"
+    assert administrator.post(path, {**moved, "role": "technician", "number": ""}).status == 303
+    assert everybody(light)["Worker"].public is None
+    assert worker.get("/account").status == 302
+    assert worker.sign_in("worker").status == 303
+    assert worker.get("/account").status == 200 and worker.get("/reports").status == 404
+    assert administrator.post(path, {**moved, "role": "case_worker"}).status == 303
+    assert everybody(light)["Worker"].public is None
+
+
+def test_whoever_comes_back_does_not_find_an_old_session_open(app: Flask, staff: dict[str, int]) -> None:
+    worker, supervisor = Visitor(app, "worker"), Visitor(app, "supervisor")
+    path = f"/people/{staff['worker']}"
+    here: Fields = {**NEW, "do": "save", "login": "worker"}
+    away = {name: value for name, value in here.items() if name != "active"}
+    for fields in (away, here):
+        assert supervisor.post(path, fields).status == 303
     assert worker.get("/reports").status == 302
-    assert worker.sign_in("worker").status == 422
-    assert worker.sign_in("worker", passphrase(page)).status == 303
+
+
+def test_what_was_typed_outlives_the_question_for_the_passphrase(
+    app: Flask, light: Runtime, clock: build.Clock
+) -> None:
+    visitor = Visitor(app, "administrator")
+    clock.go(minutes=11)
+    page = visitor.post("/people/new", NEW)
+    assert page.status == 422 and 'href="#proof-save"' in page.source
+    assert page.value("name") == "New Person" and page.value("number") == NEW["number"]
+    assert "New Person" not in everybody(light)
+    assert visitor.post("/people/new", {**NEW, "proof": build.PASSPHRASE}).status == 200
 
 
 def test_somebody_not_at_work_cannot_sign_in(app: Flask, staff: dict[str, int]) -> None:
@@ -158,14 +263,16 @@ def test_the_last_who_answers_for_reports_stays(app: Flask, light: Runtime, staf
 def test_a_supervisor_changes_neither_those_who_watch_nor_those_who_run(
     app: Flask, staff: dict[str, int], whom: str
 ) -> None:
-    visitor = Visitor(app, "supervisor")
-    assert f"/people/{staff[whom]}" not in visitor.get("/people").links(".*")
-    assert visitor.get(f"/people/{staff[whom]}").status == 404
-    assert visitor.post(f"/people/{staff[whom]}", {"do": "passphrase"}).status == 404
-    assert (
-        visitor.post("/people/new", {**NEW, "role": {"integrity": "integrity_officer"}.get(whom, whom)}).status
-        == 400
-    )
+    visitor, path = Visitor(app, "supervisor"), f"/people/{staff[whom]}"
+    seen = visitor.get(path)
+    assert seen.status == (200 if whom == "integrity" else 404)
+    assert 'name="number"' not in seen.source
+    assert (path in visitor.get("/people").links(".*")) is (whom == "integrity")
+    forms: tuple[Fields, ...] = ({**NEW, "do": "save"}, {"do": "invite"})
+    for typed in forms:
+        assert visitor.post(path, typed).status == 404
+    role = {"integrity": "integrity_officer"}.get(whom, whom)
+    assert visitor.post("/people/new", {**NEW, "role": role}).status == 400
     assert visitor.post(f"/people/{staff['worker']}", {**NEW, "do": "save", "role": "administrator"}).status == 400
 
 
@@ -184,7 +291,7 @@ def test_nobody_gives_themselves_another_role(app: Flask, light: Runtime, staff:
 def test_who_is_not_there_has_no_page(app: Flask) -> None:
     visitor = Visitor(app, "administrator")
     assert visitor.get("/people/999").status == 404
-    assert visitor.post("/people/999", {"do": "passphrase"}).status == 404
+    assert visitor.post("/people/999", {"do": "invite"}).status == 404
     assert visitor.get("/people/99999999999").status == 404
 
 
