@@ -383,8 +383,8 @@ def test_16_have_a_report_go_another_way(crook: Crook, staff: dict[str, int]) ->
 
 
 def test_17_make_a_case_worker_a_supervisor_and_look_over_nothing(crook: Crook, staff: dict[str, int]) -> None:
-    """An administrator may give a colleague with a confirmed key another role: two people vouched for that
-    colleague, who then reads what the role reads. The administrator does not."""
+    """A colleague with a confirmed key who is given another role, be it the administrator's own second account, is
+    off every route until a second person vouches for the key once more."""
     fields: Fields = {
         "do": "save",
         "name": "Worker",
@@ -397,4 +397,4 @@ def test_17_make_a_case_worker_a_supervisor_and_look_over_nothing(crook: Crook, 
     assert crook.pages.post(f"/people/{staff['worker']}", fields).status == 303
     crook.rt.directory.renew()
     neither_is_readable(crook)
-    assert readable(Crook(crook.rt, crook.app, [Visitor(crook.app, "worker")]), AFTER)
+    assert not readable(Crook(crook.rt, crook.app, [Visitor(crook.app, "worker")]), AFTER)

@@ -149,7 +149,11 @@ def change(db: Session, vault: Vault, person: int, entered: Entered) -> None:
                 "Nobody else has this role: reports would have nobody to answer for them. "
                 "Add another person first.",
             )
-    db.execute(update(CaseWorker).where(CaseWorker.id == person).values(**_checked(entered)))
+    values = _checked(entered)
+    if entered.role != before.role:
+        # Who vouched for the key vouched for somebody in that role: a wider one needs a second person once more.
+        values["attest"] = None
+    db.execute(update(CaseWorker).where(CaseWorker.id == person).values(**values))
     _save_number(db, vault, person, entered)
 
 

@@ -212,3 +212,14 @@ def test_whatever_is_let_through_is_one_international_number(typed: str) -> None
     assert bare[0] == "+"
     assert bare[1:].isdigit()
     assert 9 <= len(bare) <= 16
+
+
+def test_another_role_needs_somebody_to_vouch_for_the_key_once_more(house: House) -> None:
+    person = house.person("Worker")
+    house.do(caseworker.change, house.keys, person, house.entered("Worker"))
+    assert house.reader(person), "a new name or number does not touch the key"
+    house.do(caseworker.change, house.keys, person, house.entered("Worker", Role.SUPERVISOR))
+    changed = house.ask(caseworker.one, person)
+    assert changed is not None
+    assert changed.reader is None
+    assert changed.public == house.pairs[person].public

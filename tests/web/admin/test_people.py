@@ -212,7 +212,8 @@ def test_whoever_moves_to_the_office_loses_their_key_and_gets_none_by_moving_bac
     path = f"/people/{staff['worker']}"
     moved: Fields = {**NEW, "do": "save", "name": "Worker", "login": "worker"}
     assert administrator.post(path, {**moved, "role": "supervisor"}).status == 303
-    assert confirmed(light, staff["worker"]), "another role with reports keeps the key"
+    assert not confirmed(light, staff["worker"]), "nobody vouched for a supervisor"
+    assert everybody(light)["Worker"].public is not None, "the key stays, to be confirmed once more"
     assert administrator.post(path, {**moved, "role": "technician", "number": ""}).status == 303
     assert everybody(light)["Worker"].public is None
     assert worker.get("/account").status == 302
