@@ -247,7 +247,7 @@ def _enrol(rt: Runtime, person: int, passphrase: str) -> vault.Pair | None:
     reads = found is not None and found.role in ON_ROUTES
     made = vault.enrol(person, passphrase) if reads else vault.lock(passphrase)
     with rt.begin() as unit:
-        account.enrolled(unit.db, rt.vault, person, made)
+        account.enrolled(unit.db, person, made)
         if reads:
             caseworker.confirm_key(unit.db, rt.vault, person)
         journal.write(unit.db, rt.now(), Verb.JOINED, actor=person, subject=person)

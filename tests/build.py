@@ -174,7 +174,7 @@ def person(
         )
         account.save_login(unit.db, added, login)
         reads = role in caseworker.ON_ROUTES
-        account.enrolled(unit.db, rt.vault, added, enrolment(added) if reads else locked())
+        account.enrolled(unit.db, added, enrolment(added) if reads else locked())
         if reads:
             caseworker.confirm_key(unit.db, rt.vault, added)
         journal.write(unit.db, rt.now(), Verb.JOINED, actor=added, subject=added)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import threading
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from gateway import log
 from gateway.runtime import Runtime
 from gateway.vault import people
 from gateway.vault.people import Cost
@@ -45,6 +47,21 @@ def the_log_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     root.handlers[:] = [handler for handler in root.handlers if not type(handler).__module__.startswith("gateway")]
     sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """What the log of a process would hold: every logger of this one through the allow-list."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(log._Lines("test"))
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield written
+    root.removeHandler(handler)
+    root.setLevel(before)
 
 
 @pytest.fixture

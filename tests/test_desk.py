@@ -255,7 +255,7 @@ def joined_anew(rt: Runtime, person: int) -> desk.Reader:
     """The person lost every secret of theirs and has joined once more; somebody has confirmed the new key."""
     again = vault.enrol(person, "another passphrase")
     with rt.begin() as unit:
-        account.enrolled(unit.db, rt.vault, person, again)
+        account.enrolled(unit.db, person, again)
         caseworker.confirm_key(unit.db, rt.vault, person)
         journal.write(unit.db, rt.now(), Verb.KEY_CONFIRMED, subject=person)
     return desk.Reader(person, again.key)
@@ -300,7 +300,7 @@ def test_nobody_gives_what_they_cannot_open_nor_to_whom_the_plan_does_not_name(
 def test_a_key_that_nobody_confirmed_is_given_nothing(rt: Runtime, staff: STAFF, made: int) -> None:
     again = vault.enrol(staff["worker"], "another passphrase")
     with rt.begin() as unit:
-        account.enrolled(unit.db, rt.vault, staff["worker"], again)
+        account.enrolled(unit.db, staff["worker"], again)
         journal.write(unit.db, rt.now(), Verb.JOINED, subject=staff["worker"])
     supervisor = build.reader(staff["supervisor"])
     seen = desk.read(rt, supervisor, made)

@@ -352,7 +352,7 @@ def test_two_holders_give_a_person_the_reports_that_their_new_key_does_not_open(
     new = vault.enrol(someone, "another synthetic passphrase")
     with house.begin() as unit:
         account.drop_key(unit.db, someone)
-        account.enrolled(unit.db, house.vault, someone, new)
+        account.enrolled(unit.db, someone, new)
     unconfirmed = keys("escrow", "grant", login, sheets=(sheets[0], sheets[1]))
     assert unconfirmed.code == 1
     assert "confirmed" in unconfirmed.err

@@ -6,7 +6,6 @@ import ast
 import html
 import io
 import json
-import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,21 +34,6 @@ PLANTED = (NUMBER, NUMBER[1:], "990055443", WORDS, "brother")
 
 MODULES = sorted(path for path in ROOT.glob("gateway/**/*.py"))
 TEMPLATES = sorted(ROOT.glob("gateway/web/templates/*.html"))
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """What the log of a process would hold: every logger of this one through the allow-list."""
-    written = io.StringIO()
-    handler = logging.StreamHandler(written)
-    handler.setFormatter(log._Lines("test"))
-    root = logging.getLogger()
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    yield written
-    root.removeHandler(handler)
-    root.setLevel(before)
 
 
 def silent(*kept: str) -> None:

@@ -28,7 +28,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer, PickleSerializer, Serializer
 from rq.webhook import Webhook
 
-from gateway import log, worker
+from gateway import worker
 from gateway.providers import SendFailed, Sent
 from gateway.runtime import QUEUE, Nudger, Runtime
 from tests import build
@@ -44,21 +44,6 @@ def rt(rt: Runtime, redis_url: str) -> Iterator[Runtime]:
     made = replace(rt, settings=replace(rt.settings, redis_url=redis_url), nudger=Nudger(redis_url))
     yield made
     made.nudger.stop()
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """What the log of a worker would hold: every logger of this process through the allow-list."""
-    written = io.StringIO()
-    handler = logging.StreamHandler(written)
-    handler.setFormatter(log._Lines("worker"))
-    root = logging.getLogger()
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    yield written
-    root.removeHandler(handler)
-    root.setLevel(before)
 
 
 def work(rt: Runtime) -> None:

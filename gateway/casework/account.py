@@ -47,12 +47,14 @@ class Account(Base):
     operator invited, and stays after joining: whoever invited does not confirm."""
 
     __tablename__ = "account"
-    __table_args__ = {  # noqa: RUF012
-        "comment": "Holds: how a person signs in: locks that their passphrase, their recovery code and the server "
-        "open, and keyed hashes of codes.\n"
-        "Kept: as long as the person.\n"
-        "Read by: the pages for signing in, joining and the own account."
-    }
+    __table_args__ = (
+        {
+            "comment": "Holds: how a person signs in: locks that their passphrase, recovery code and the server "
+            "open, and keyed hashes of codes.\n"
+            "Kept: as long as the person.\n"
+            "Read by: the pages for signing in, joining and the own account."
+        },
+    )
 
     caseworker_id: Mapped[int] = mapped_column(ForeignKey("caseworker.id"), primary_key=True)
     login: Mapped[str] = mapped_column(String(40), unique=True)
@@ -178,7 +180,7 @@ def credentials(db: Session, login: str) -> Credentials:
 # Their secrets.
 
 
-def enrolled(db: Session, vault: Vault, person: int, made: Enrolment | bytes) -> None:
+def enrolled(db: Session, person: int, made: Enrolment | bytes) -> None:
     """Store what somebody made when they joined: all of an Enrolment, or the lock alone for a role without a key.
     What they had before is gone, also their second factor; nobody vouches for the new key yet."""
     nothing: dict[str, object] = {

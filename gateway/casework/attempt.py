@@ -30,11 +30,13 @@ class Attempt(Base):
     """How often a source has failed with a name, without an hour's rest between."""
 
     __tablename__ = "attempt"
-    __table_args__ = {  # noqa: RUF012
-        "comment": "Holds: how often signing in failed from one place, as a keyed hash of name and place.\n"
-        "Kept: until an hour has passed without another failure.\n"
-        "Read by: the sign-in page."
-    }
+    __table_args__ = (
+        {
+            "comment": "Holds: how often signing in failed from one place, as a keyed hash of name and place.\n"
+            "Kept: until an hour has passed without another failure.\n"
+            "Read by: the sign-in page."
+        },
+    )
 
     bucket: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     failures: Mapped[int]

@@ -75,7 +75,7 @@ def join(
     mine = db.scalar(select(SignIn.joining).where(SignIn.token == token))
     if person is None or waiting is None or not mine:
         raise Refused("", "This invitation was used, or another one has taken its place. Ask for a new one.")
-    account.enrolled(db, vault, person, made)
+    account.enrolled(db, person, made)
     session.end_all(db, person)
     codes = account.set_second_factor(db, vault, person, seed, code, now) if seed else []
     journal.write(db, now, Verb.JOINED, actor=person, subject=person)

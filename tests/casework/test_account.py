@@ -27,7 +27,7 @@ OTHER = pyotp.random_base32()
 def member(house: House, login: str = "worker", *, seed: str = "", **details: bool) -> int:
     made = house.person("S", Role.SUPERVISOR, active=details.get("active", True))
     house.do(account.save_login, made, login)
-    house.do(account.enrolled, house.keys, made, build.enrolment(made))
+    house.do(account.enrolled, made, build.enrolment(made))
     if seed:
         house.do(account.set_seed, house.keys, made, seed)
     return made
@@ -172,7 +172,7 @@ def test_what_was_read_before_the_slow_hash_must_still_stand(house: House) -> No
     """A passphrase that was right when it was typed, and was replaced while it was checked."""
     made = member(house, seed=SEED)
     before = found(house)
-    house.do(account.enrolled, house.keys, made, vault.lock("another passphrase"))
+    house.do(account.enrolled, made, vault.lock("another passphrase"))
     house.do(account.set_seed, house.keys, made, SEED)
     assert not house.do(lambda db: account.use_code(db, house.keys, before, digits(), START, needed=True))
 
@@ -204,7 +204,7 @@ def test_a_key_that_was_replaced_meanwhile_changes_nothing(house: House) -> None
     made = member(house)
     old = build.enrolment(made).key
     new = vault.enrol(made, PASSPHRASE)
-    house.do(account.enrolled, house.keys, made, new)
+    house.do(account.enrolled, made, new)
     with pytest.raises(Refused):
         house.do(account.set_passphrase, made, old, vault.relock(made, old, "another passphrase"), START)
     with pytest.raises(Refused):

@@ -63,7 +63,7 @@ class Staff:
             made = vault.enrol(added, person.passphrase)
             person.recovery = made.recovery_code
             with rt.begin() as unit:
-                account.enrolled(unit.db, rt.vault, added, made)
+                account.enrolled(unit.db, added, made)
                 account.set_seed(unit.db, rt.vault, added, person.seed)
                 person.codes = account.new_codes(unit.db, rt.vault, added, datetime.now(UTC))
                 caseworker.confirm_key(unit.db, rt.vault, added)

@@ -110,7 +110,7 @@ class Life:
         made = vault.enrol(who.id, passphrase) if reads else None
         who.key, who.seed = made.key if made else None, pyotp.random_base32()
         with self.rt.begin() as unit:
-            account.enrolled(unit.db, self.rt.vault, who.id, made or vault.lock(passphrase))
+            account.enrolled(unit.db, who.id, made or vault.lock(passphrase))
             account.set_seed(unit.db, self.rt.vault, who.id, who.seed)
             account.new_codes(unit.db, self.rt.vault, who.id, self.rt.now())
             if reads:

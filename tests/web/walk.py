@@ -187,7 +187,7 @@ def tell(rt: Runtime, keys: str, words: str, session: str) -> int:
 
 
 def rejoin(rt: Runtime, db: Any, person: int) -> None:
-    account.enrolled(db, rt.vault, person, vault.enrol(person, build.PASSPHRASE))
+    account.enrolled(db, person, vault.enrol(person, build.PASSPHRASE))
     journal.write(db, rt.now(), Verb.JOINED, actor=person, subject=person)
 
 

@@ -123,7 +123,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["invited_by"], ["caseworker.id"], name=op.f("fk_account_invited_by")),
         sa.PrimaryKeyConstraint("caseworker_id", name=op.f("pk_account")),
         sa.UniqueConstraint("login", name=op.f("uq_account_login")),
-        comment="Holds: how a person signs in: locks that their passphrase, their recovery code and the server open, and keyed hashes of codes.\nKept: as long as the person.\nRead by: the pages for signing in, joining and the own account.",
+        comment="Holds: how a person signs in: locks that their passphrase, recovery code and the server open, and keyed hashes of codes.\nKept: as long as the person.\nRead by: the pages for signing in, joining and the own account.",
     )
     op.create_table(
         "report",

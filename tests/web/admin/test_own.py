@@ -175,7 +175,7 @@ def test_a_technician_has_an_account_and_sees_nobody(app: Flask, light: Runtime)
         entered = Entered("Tech", Role.TECHNICIAN, True, "", "fr", frozenset(), frozenset(), frozenset())
         person = caseworker.add(unit.db, light.vault, entered)
         account.save_login(unit.db, person, "tech")
-        account.enrolled(unit.db, light.vault, person, build.locked())
+        account.enrolled(unit.db, person, build.locked())
     visitor = Visitor(app, "tech")
     assert visitor.get("/account").status == 200
     for path in ("/reports", "/people", "/sites"):

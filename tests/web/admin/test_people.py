@@ -176,7 +176,7 @@ def joined(rt: Runtime, inviter: Visitor, login: str, staff: dict[str, int]) -> 
     """Somebody is invited and joins anew."""
     assert inviter.post(f"/people/{staff[login]}", {"do": "invite"}).status == 200
     with rt.begin() as unit:
-        account.enrolled(unit.db, rt.vault, staff[login], build.enrolment(staff[login]))
+        account.enrolled(unit.db, staff[login], build.enrolment(staff[login]))
         journal.write(unit.db, rt.now(), Verb.JOINED, actor=staff[login])
 
 
