@@ -9,7 +9,6 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gateway import keys, log, process
-from gateway.casework import installation
 from gateway.db import Unavailable
 from gateway.runtime import Runtime
 from gateway.settings import Settings
@@ -54,8 +53,7 @@ def from_environment() -> Flask:
     log.configure("web")
     rt = Runtime.build(Settings.read())
     try:
-        with rt.db.begin() as db:
-            installation.declare(db, demo=rt.settings.demo, keys=rt.vault.check())
+        rt.declare()
     except Unavailable as error:
         # The command that started the server has asked before; a worker that comes back while the database is
         # away must still tell callers so, instead of ending the server by failing again and again.

