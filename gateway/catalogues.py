@@ -47,7 +47,11 @@ def texts(domain: str) -> Iterator[Text]:
                 context, msgid = (None, found) if isinstance(found, str) else found
                 yield Text(_name(path), context, msgid)
     if domain == "web":
-        code = [*ROOT.glob("gateway/casework/*.py"), ROOT / "gateway/desk.py", *ROOT.glob("gateway/web/**/*.py")]
+        code = [
+            *ROOT.glob("gateway/casework/*.py"),
+            *ROOT.glob("gateway/desk/*.py"),
+            *ROOT.glob("gateway/web/**/*.py"),
+        ]
         for path in sorted(code):
             yield from _extracted("python", path, {})
         for path in sorted(ROOT.glob("gateway/web/templates/**/*.html")):

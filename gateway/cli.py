@@ -18,7 +18,7 @@ from pathlib import Path
 from gateway import catalogues, flows, keys, log, migrations, process, stores, vault
 from gateway.casework import Refused, account, caseworker, chain, installation, joining, journal
 from gateway.casework.caseworker import ON_ROUTES, Entered, Role
-from gateway.casework.journal import Verb
+from gateway.casework.verb import Verb
 from gateway.db import Database, Unavailable
 from gateway.flows import draw, play
 from gateway.later.purge import purge

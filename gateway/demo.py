@@ -20,9 +20,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway import desk, flows, hop, migrations, process, vault
-from gateway.casework import Refused, account, caseworker, installation, journal, plan, report, site
+from gateway.casework import (
+    Refused,
+    account,
+    caseworker,
+    installation,
+    journal,
+    organisation,
+    plan,
+    report,
+    site,
+)
 from gateway.casework.caseworker import ON_ROUTES, Entered, Role
-from gateway.casework.journal import Verb
+from gateway.casework.organisation import Kind
+from gateway.casework.verb import Verb
 from gateway.db import Database, Unavailable
 from gateway.later.dispatch import dispatch
 from gateway.providers import Hop
@@ -31,15 +42,18 @@ from gateway.settings import ROOT, Settings, SettingsError
 
 CODE = "*384*2430#"
 SITES = ("Site Alpha", "Site Beta", "Site Gamma", "Site Delta", "Site Epsilon", "Site Zeta", "Site Eta")
+EMPLOYER, WATCH = "Organisation de démonstration", "Alliance de démonstration"
+"""Whom the people work for; the integrity officer for another."""
 PEOPLE: tuple[tuple[str, str, Role, set[str]], ...] = (
+    ("superviseur", "Superviseur de démonstration", Role.SUPERVISOR, set()),
     ("conseillere", "Conseillère de démonstration", Role.CASE_WORKER, {"child", "protection", "gbv"}),
     ("conseiller", "Conseiller de démonstration", Role.CASE_WORKER, {"safety", "money", "community"}),
-    ("superviseur", "Superviseur de démonstration", Role.SUPERVISOR, set()),
     ("integrite", "Intégrité de démonstration", Role.INTEGRITY_OFFICER, set()),
     ("administration", "Administration de démonstration", Role.ADMINISTRATOR, set()),
 )
 LANGUAGES = frozenset({"fr", "sw_CD", "ln"})
 REPORTS = 36
+ENDINGS = [outcome for outcome in report.Outcome if outcome is not report.Outcome.WITHDRAWN]
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,13 +276,29 @@ def seed(rt: Runtime, passphrases: Mapping[str, str], *, reports: int = REPORTS)
         for at, name in enumerate(SITES):
             added = site.add(unit.db, long_ago, name=name, code=str(101 + at))
             journal.write(unit.db, long_ago, Verb.SITE_SAVED, subject=added)
+        employers = {}
+        for name in (EMPLOYER, WATCH):
+            employers[name] = organisation.add(unit.db, name=name, kind=Kind.INDEPENDENT, aliases="")
+            journal.write(unit.db, long_ago, Verb.ORGANISATION_SAVED, subject=employers[name])
         for at, (login, name, role, lanes) in enumerate(PEOPLE):
+            works_for = employers[WATCH if role is Role.INTEGRITY_OFFICER else EMPLOYER]
             number = f"+24300000{at + 1:04d}" if role is not Role.ADMINISTRATOR else ""
             languages = LANGUAGES if role is not Role.ADMINISTRATOR else frozenset()
             people[login] = caseworker.add(
                 unit.db,
                 rt.vault,
-                Entered(name, role, True, number, "fr", frozenset(lanes), frozenset(), languages),
+                Entered(
+                    name,
+                    role,
+                    True,
+                    number,
+                    "fr",
+                    frozenset(lanes),
+                    frozenset(),
+                    languages,
+                    works_for,
+                    people.get("superviseur") if role is Role.CASE_WORKER else None,
+                ),
             )
             account.save_login(unit.db, people[login], login)
             journal.write(unit.db, long_ago, Verb.PERSON_SAVED, subject=people[login])
@@ -313,7 +343,9 @@ def _work(past: Runtime, keys: Mapping[int, vault.Pair | None], found: int, chan
         desk.accept(past, reader, found)
         if chance.random() < 0.6:
             desk.note(past, reader, found, "Note fictive: visite faite, suite donnée avec l'école du quartier.")
+        if chance.random() < 0.4:
+            desk.write(past, reader, found, chance.choice(("tell_more", "still_going", "need_time")), desk.OWN)
         if chance.random() < 0.5:
-            desk.close(past, reader, found, chance.choice(list(report.Outcome)))
+            desk.close(past, reader, found, chance.choice(ENDINGS))
     except Refused:
         return

@@ -1,7 +1,8 @@
 """One key press: the only place that knows the order of things.
 
-Fold; do the acts that are not yet done; render. A fold that holds no act touches neither the database nor
-Redis. What a screen says is true when it is shown: nothing is called arrived before it is on disk.
+Fold; if the fold asks something, answer it and fold again; do the acts that are not yet done; render. A fold that
+holds no act and no question touches neither the database nor Redis. What a screen says is true when it is shown:
+nothing is called arrived before it is on disk.
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ def answer(rt: Runtime, hop: Hop) -> Screen:
     """The screen that follows these key presses. Never raises for what the store or a caller does."""
     known = rt.directory.known
     turn = flows.fold(rt.book, hop.inputs, known)
+    while turn.question is not None:
+        try:
+            reply = acts.ask(rt, hop, turn, turn.question)
+        except Exception as error:  # whatever it was, the caller must hear the truth
+            log.warn("hop.not_asked", error=error)
+            return _ended(rt, turn.instead(rt.book.roles.not_kept if turn.acts else rt.book.roles.down), known)
+        known = known.answered(turn.question.kind, turn.question.upto, reply)
+        turn = flows.fold(rt.book, hop.inputs, known)
     code = None
     if turn.acts:
         try:
@@ -41,8 +50,12 @@ def neutral(rt: Runtime) -> Screen:
     return Screen(flows.render(rt.book, turn, rt.directory.known), True)
 
 
+def _ended(rt: Runtime, turn: flows.Turn, known: flows.Known) -> Screen:
+    return Screen(flows.render(rt.book, turn, known), True)
+
+
 def _undone(rt: Runtime, turn: flows.Turn, pressed: int) -> flows.Turn:
     """The end that tells what did not happen: the report itself, when this key press was to file it, or what
     was added to one that an earlier screen has already called arrived."""
-    filing = turn.acts[-1].kind == "file" and turn.acts[-1].upto == pressed
+    filing = any(act.kind == "file" and act.upto == pressed for act in turn.acts)
     return turn.instead(rt.book.roles.not_arrived if filing else rt.book.roles.not_kept)

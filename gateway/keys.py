@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 
 from gateway import desk, log, process, vault
 from gateway.casework import account, caseworker, installation, journal
-from gateway.casework.journal import Verb
+from gateway.casework.verb import Verb
 from gateway.runtime import Runtime
 from gateway.settings import Settings
 from gateway.vault import KeyDirectory, Vault, escrow

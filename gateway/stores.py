@@ -33,8 +33,10 @@ _ELSEWHERE: Final = (
     ),
     (
         "key directory",
-        "the server's keys, the keys of the months, the chain of the day keys, the escrow's public half",
-        "the day chain two days; a month until somebody destroys it; the rest for good",
+        "the server's keys, the keys of the months and of the weeks, the chain of the day keys, the escrow's "
+        "public half",
+        "the day chain two days; a week five weeks; a month until its last report is erased, or somebody destroys "
+        "it; the rest for good",
         "the processes",
     ),
     (
@@ -60,6 +62,12 @@ _ELSEWHERE: Final = (
         "a cookie that opens one session; no page is stored",
         "until they sign out, 8 hours at most",
         "whoever holds the phone while it is signed in",
+    ),
+    (
+        "a reporter's phone, if they asked for an SMS",
+        "one sentence, the same for everybody, that says neither from whom nor why",
+        "as they keep it",
+        "whoever holds the phone",
     ),
     (
         "SMS, at the operator and on a colleague's phone",

@@ -280,3 +280,13 @@ def check_digit(digits: str) -> str:
 def check_digit_ok(digits: str) -> bool:
     """Whether the last of `digits` is the check digit of the others; False for anything but ASCII digits."""
     return len(digits) > 1 and digits.isascii() and digits.isdigit() and check_digit(digits[:-1]) == digits[-1]
+
+
+_MOBILE = re.compile(r"(?:\+?243|00243|0)?([89][0-9]{8})", re.ASCII)
+
+
+def mobile_number(typed: str) -> str | None:
+    """A mobile number of DR Congo as `+243` and nine digits, however it was typed: with `0`, with `243` in front,
+    or bare. None for anything else (ITU national numbering plan: mobile numbers begin with 8 or 9)."""
+    found = _MOBILE.fullmatch(typed)
+    return f"+243{found[1]}" if found else None

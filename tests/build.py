@@ -10,10 +10,13 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
+from sqlalchemy.orm import Session
+
 from gateway import desk, flows, migrations, vault
-from gateway.casework import account, caseworker, journal, site
+from gateway.casework import account, caseworker, journal, organisation, site
 from gateway.casework.caseworker import Entered, Role
-from gateway.casework.journal import Verb
+from gateway.casework.organisation import Kind
+from gateway.casework.verb import Verb
 from gateway.db import Database
 from gateway.providers import SendFailed, Sent
 from gateway.providers.africastalking import AfricasTalking
@@ -162,14 +165,20 @@ def person(
     active: bool = True,
     number: str | None = None,
     login: str | None = None,
+    works_for: str | None = None,
+    under: int | None = None,
+    aliases: str = "",
 ) -> int:
-    """Add somebody who works here; signs in as `login` (their name in small letters) with PASSPHRASE."""
+    """Add somebody who works here; signs in as `login` (their name in small letters) with PASSPHRASE. Integrity
+    officers work for an organisation of their own, all others together, unless it is said for whom."""
     login = login or name.lower().replace(" ", ".")
     with rt.begin() as unit:
         if number is None:
             number = f"+2430000{len(caseworker.every(unit.db)) + 1:05d}"
+        employer = belongs(unit.db, rt.now(), works_for or employer_of(role))
+        areas = lanes, sites, languages
         added = caseworker.add(
-            unit.db, rt.vault, Entered(name, role, active, number, "fr", lanes, sites, languages)
+            unit.db, rt.vault, Entered(name, role, active, number, "fr", *areas, employer, under, aliases)
         )
         account.save_login(unit.db, added, login)
         reads = role in caseworker.ON_ROUTES
@@ -179,6 +188,23 @@ def person(
         journal.write(unit.db, rt.now(), Verb.JOINED, actor=added, subject=added)
     rt.directory.renew()
     return added
+
+
+def employer_of(role: Role) -> str:
+    """For whom somebody of a role works, unless it is said."""
+    return "Watch" if role is Role.INTEGRITY_OFFICER else "House"
+
+
+def belongs(db: Session, now: datetime | None, name: str, kind: Kind = Kind.INDEPENDENT, aliases: str = "") -> int:
+    """The organisation of this name, made when it is not there, with its line in the journal if there is a
+    `now`."""
+    for row in organisation.every(db):
+        if row.name == name:
+            return row.id
+    made = organisation.add(db, name=name, kind=kind, aliases=aliases)
+    if now is not None:
+        journal.write(db, now, Verb.ORGANISATION_SAVED, subject=made)
+    return made
 
 
 def staff(rt: Runtime) -> dict[str, int]:

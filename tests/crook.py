@@ -52,12 +52,19 @@ class Crook:
             assert db.execute(update(table).where(where).values(**values)).rowcount  # type: ignore[attr-defined]
         self.rt.directory.renew()
 
+    def employer(self, role: Role) -> str:
+        """The organisation that somebody of this role works for, as a form holds it: no slip of theirs may be what
+        stops them."""
+        with self.rt.db.begin() as db:
+            return str(build.belongs(db, None, build.employer_of(role)))
+
     def invite(self, login: str, role: Role, name: str = "Invented Person") -> tuple[int, str]:
         """Add somebody who is nobody but themselves; returns the id and the invitation that they keep."""
         fields: Fields = {
             "name": name,
             "login": login,
             "role": role.value,
+            "organisation": self.employer(role),
             "number": self.number if role in caseworker.ON_ROUTES else "",
             "sms_language": "fr",
             "languages": ["fr", "sw_CD", "ln"],

@@ -21,7 +21,8 @@ from sqlalchemy import select
 from gateway import cli
 from gateway.casework import caseworker, joining, journal
 from gateway.casework.caseworker import Role
-from gateway.casework.journal import Entry, Verb
+from gateway.casework.journal import Entry
+from gateway.casework.verb import Verb
 from gateway.runtime import Runtime
 from gateway.settings import ROOT, SETTINGS
 from gateway.vault import fingerprint

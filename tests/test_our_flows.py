@@ -1,18 +1,20 @@
 """The dialogue in `flows/` and `locales/`, walked whole: every screen, in every language, on every page."""
 
-from collections import deque
+import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import count, permutations
 from pathlib import Path
 
 import pytest
 
-from gateway.flows import Book, Known, Site, Turn, fold, load, render, write_message
-from gateway.text import offenders, septets
+from gateway.flows import Book, Known, Reply, Site, Turn, fold, load, render, write_message
+from gateway.flows.definition import ANSWER_SEPTETS, ANSWERS, CONTACT, FIXED, LETTER
+from gateway.text import check_digit, offenders, septets
 
 ROOT = Path(__file__).parent.parent
 CODE = "0000 0000 0000"
+TYPED_CODE = f"12345678901{check_digit('12345678901')}"
 EVERYWHERE = ("0", "00", "99")
 LANGUAGE_KEYS = {"fr": "2", "sw_CD": "3", "ln": "4"}
 DANGER_KEYS = {"fr": "1", "sw_CD": "2", "ln": "3"}
@@ -30,12 +32,19 @@ WORLDS: Mapping[str, Known] = {
     "no site": Known((), ALL_NUMBERS, 3),
 }
 
+WIDEST = {
+    name: "W" * width for name, width in {**FIXED, **LETTER, **dict.fromkeys(ANSWERS, ANSWER_SEPTETS)}.items()
+}
+"""What the store may tell at most; beside it, a question that lists two answers only."""
+TOLD = (WIDEST, {name: value for name, value in WIDEST.items() if name not in ANSWERS[2:]})
+
 
 @dataclass(frozen=True)
 class Step:
-    """A way to a screen, and what stands there."""
+    """A way to a screen, what the store answered along it, and what stands there."""
 
     inputs: tuple[str, ...]
+    known: Known
     turn: Turn
     shown: str
 
@@ -46,38 +55,64 @@ def book() -> Book:
 
 
 @pytest.fixture(scope="module", params=WORLDS)
-def steps(request: pytest.FixtureRequest, book: Book) -> tuple[Known, list[Step]]:
+def steps(request: pytest.FixtureRequest, book: Book) -> list[Step]:
     """A shortest way to everything that can be seen: screen, language, page, line and what fills it."""
-    known = WORLDS[request.param]
-    return known, list(walk(book, known))
+    return list(walk(book, WORLDS[request.param]))
 
 
-def typed(book: Book, screen: str, known: Known) -> Iterator[str]:
+def typed(book: Book, turn: Turn, known: Known) -> Iterator[tuple[str, ...]]:
     """Everything worth pressing on a screen."""
-    yield from book.screens[screen].keys
-    yield from ("", "x" * 30)
-    if book.screens[screen].check == "site_code":
-        yield from (site.code for site in known.sites[:2])
-    elif book.screens[screen].typed:
-        yield from ("call 0990000000", "1")
+    screen = book.screens[turn.screen]
+    keys = [*screen.keys, "", "x" * 30]
+    if screen.check == "site_code":
+        keys += [site.code for site in known.sites[:2]]
+    elif screen.check == "code":
+        keys.append(TYPED_CODE)
+    elif screen.check == "number":
+        keys.append("0990000000")
+    elif screen.typed:
+        keys += ["call 0990000000", "1"]
+    yield from ((key,) for key in keys)
+    if turn.line is None:
+        yield ("", "", "")
+
+
+def answered(book: Book, inputs: tuple[str, ...], known: Known) -> Iterator[tuple[Known, Turn]]:
+    """Where inputs lead, once for every answer that the store may give."""
+    turn = fold(book, inputs, known)
+    if turn.question is None:
+        yield known, turn
+        return
+    kind, upto = turn.question.kind, turn.question.upto
+    screen = book.screens[turn.screen]
+    actions = [*screen.keys.values(), *([screen.typed] if screen.typed else [])]
+    for answer in next(action.answers for action in actions if action.ask == kind):
+        for values in TOLD:
+            yield from answered(book, inputs, known.answered(kind, upto, Reply(answer, values)))
 
 
 def walk(book: Book, known: Known) -> Iterator[Step]:
     """Every state of the dialogue once, by the fewest keys."""
-    todo: deque[tuple[str, ...]] = deque([()])
+    number = count()
+    todo: list[tuple[int, int, tuple[str, ...], Known]] = [(0, next(number), (), known)]
     seen = set()
     while todo:
-        inputs = todo.popleft()
-        turn = fold(book, inputs, known)
-        shown = render(book, turn, known, code=CODE)
-        # What was answered before changes what is asked next, so the topic counts with what is shown.
-        state = (turn.screen, turn.language, turn.line, shown, turn.facts.get("topic"), turn.facts.get("detail"))
-        if state in seen:
-            continue
-        seen.add(state)
-        yield Step(inputs, turn, shown)
-        if not turn.ends:
-            todo.extend((*inputs, key) for key in typed(book, turn.screen, known))
+        _, _, inputs, asked = heapq.heappop(todo)
+        for told, turn in answered(book, inputs, asked):
+            shown = render(book, turn, told, code=CODE)
+            # What was answered before changes what is asked next, so the topic counts with what is shown; so does
+            # whether a code was typed: what is done then is about its report. One end may follow several acts.
+            before = (turn.facts.get("topic"), turn.facts.get("detail"), turn.code)
+            last = turn.acts[-1].kind if turn.ends and turn.acts else None
+            state = (turn.screen, turn.language, turn.line, shown, *before, last)
+            if state in seen:
+                continue
+            seen.add(state)
+            yield Step(inputs, told, turn, shown)
+            if not turn.ends:
+                for keys in typed(book, turn, told):
+                    longer = (*inputs, *keys)
+                    heapq.heappush(todo, (len(longer), next(number), longer, told))
 
 
 def test_every_screen_of_the_book_is_walked_in_every_language(book: Book) -> None:
@@ -93,19 +128,18 @@ def test_every_screen_of_the_book_is_walked_in_every_language(book: Book) -> Non
             assert {(name, language) for language in book.languages} <= seen, name
 
 
-def test_everything_shown_fits_a_basic_phone(steps: tuple[Known, list[Step]], book: Book) -> None:
-    for step in steps[1]:
+def test_everything_shown_fits_a_basic_phone(steps: list[Step], book: Book) -> None:
+    for step in steps:
         assert 0 < septets(step.shown) <= 160, step
         assert not offenders(step.shown), step
         assert "{" not in step.shown, step
         assert "  \n" not in step.shown and not step.shown.endswith((" ", "\n")), step
 
 
-def test_folded_to_ascii_every_screen_is_as_long_as_before(steps: tuple[Known, list[Step]]) -> None:
-    known, walked = steps
+def test_folded_to_ascii_every_screen_is_as_long_as_before(steps: list[Step]) -> None:
     folded = load(ROOT / "flows", ROOT / "locales", charset="ascii")
-    for step in walked:
-        shown = render(folded, step.turn, known, code=CODE)
+    for step in steps:
+        shown = render(folded, step.turn, step.known, code=CODE)
         assert shown.isascii(), step
         assert len(shown) == len(step.shown), step
 
@@ -120,12 +154,11 @@ def test_the_ends_nobody_chooses_fit_too(book: Book) -> None:
                 assert not offenders(shown)
 
 
-def test_a_walk_shows_the_same_twice(steps: tuple[Known, list[Step]], book: Book) -> None:
-    known, walked = steps
-    for step in walked:
-        turn = fold(book, step.inputs, known)
+def test_a_walk_shows_the_same_twice(steps: list[Step], book: Book) -> None:
+    for step in steps:
+        turn = fold(book, step.inputs, step.known)
         assert turn == step.turn
-        assert render(book, turn, known, code=CODE) == step.shown
+        assert render(book, turn, step.known, code=CODE) == step.shown
 
 
 def options(shown: str) -> set[str]:
@@ -134,10 +167,9 @@ def options(shown: str) -> set[str]:
     return {key for key, _, words in parts if key.isdigit() and len(key) <= 2 and words}
 
 
-def test_every_key_that_is_shown_is_understood_and_no_other(steps: tuple[Known, list[Step]], book: Book) -> None:
-    known, walked = steps
+def test_every_key_that_is_shown_is_understood_and_no_other(steps: list[Step], book: Book) -> None:
     wrong = {book.roles.wrong_key, *(screen.wrong for screen in book.screens.values() if screen.wrong)}
-    for step in walked:
+    for step in steps:
         # A screen without a language shows no line, and the third wrong key leads home: both have a test.
         if step.turn.ends or step.turn.line or book.screens[step.turn.screen].one_text:
             continue
@@ -145,20 +177,19 @@ def test_every_key_that_is_shown_is_understood_and_no_other(steps: tuple[Known, 
         understood = {
             key
             for key in (*map(str, range(1, 11)), "42")
-            if fold(book, [*step.inputs, key], known).line not in wrong
+            if fold(book, [*step.inputs, key], step.known).line not in wrong
         }
         if kind == "text":
             understood &= set(book.screens[step.turn.screen].keys)
         assert understood == options(step.shown) - set(EVERYWHERE), step
 
 
-def test_from_every_screen_zero_home_and_leave_are_understood(steps: tuple[Known, list[Step]], book: Book) -> None:
-    known, walked = steps
-    for step in walked:
+def test_from_every_screen_zero_home_and_leave_are_understood(steps: list[Step], book: Book) -> None:
+    for step in steps:
         if step.turn.ends:
             continue
         for key in EVERYWHERE:
-            turn = fold(book, [*step.inputs, key], known)
+            turn = fold(book, [*step.inputs, key], step.known)
             assert turn.acts == step.turn.acts
             assert turn.line is None
             if key == "00":
@@ -168,27 +199,28 @@ def test_from_every_screen_zero_home_and_leave_are_understood(steps: tuple[Known
                 assert (turn.screen, turn.ends) == (book.roles.exit, True)
 
 
-def test_zero_again_and_again_ends_at_the_start_or_at_the_report(
-    steps: tuple[Known, list[Step]], book: Book
-) -> None:
-    known, walked = steps
-    for step in walked:
+def test_zero_again_and_again_ends_at_the_start_or_at_what_was_done(steps: list[Step], book: Book) -> None:
+    """Or at the harmless end, over a question: there 0 can only mean that it is not answered now."""
+    rests = {"file": "arrived", "rate": "add_words"}
+    for step in steps:
         if not step.turn.ends:
-            turn = fold(book, [*step.inputs, *["0"] * (len(step.inputs) + 1)], known)
-            first = {book.roles.start, book.roles.home}
-            assert turn.screen in ({"arrived"} | first if step.turn.acts else first), step
+            turn = fold(book, [*step.inputs, *["0"] * (len(step.inputs) + 1)], step.known)
+            expected = {book.roles.start, book.roles.home}
+            expected |= {rests[act.kind] for act in step.turn.acts if act.kind in rests}
+            if any(reply.answer == "question" for reply in step.known.replies.values()):
+                expected.add(book.roles.exit)
+            assert turn.screen in expected, step
 
 
-def test_from_every_screen_keys_that_are_shown_lead_to_an_end(steps: tuple[Known, list[Step]], book: Book) -> None:
-    known, walked = steps
+def test_from_every_screen_keys_that_are_shown_lead_to_an_end(steps: list[Step], book: Book) -> None:
     onward: dict[tuple[str, str | None], set[tuple[str, str | None]]] = {}
-    for step in walked:
+    for step in steps:
         if not step.turn.ends:
             targets = onward.setdefault((step.turn.screen, step.turn.language), set())
             for key in options(step.shown) - {"99"}:
-                turn = fold(book, [*step.inputs, key], known)
-                targets.add((turn.screen, turn.language))
-    ends = {(step.turn.screen, step.turn.language) for step in walked if step.turn.ends}
+                for _, turn in answered(book, (*step.inputs, key), step.known):
+                    targets.add((turn.screen, turn.language))
+    ends = {(step.turn.screen, step.turn.language) for step in steps if step.turn.ends}
     while more := {here for here, targets in onward.items() if here not in ends and targets & ends}:
         ends |= more
     assert set(onward) - ends == set()
@@ -210,12 +242,12 @@ def test_an_urgent_report_is_safe_after_six_screens_at_most(language: str, dange
             assert CODE in render(book, turn, known, code=CODE)
 
 
-def test_the_fewest_keys_to_each_topic_file_a_report_about_it(steps: tuple[Known, list[Step]], book: Book) -> None:
+def test_the_fewest_keys_to_each_topic_file_a_report_about_it(steps: list[Step], book: Book) -> None:
     filed: dict[str, Step] = {}
-    for step in steps[1]:
+    for step in steps:
         if step.turn.screen == "arrived" and step.turn.filed:
             filed.setdefault(step.turn.filed.facts["topic"], step)
-    assert set(filed) == set(book.topics)
+    assert set(filed) == set(book.topics) - {book.roles.call_back}
     for topic, step in filed.items():
         assert len(step.inputs) <= 6
         assert step.turn.filed is not None
@@ -225,21 +257,87 @@ def test_the_fewest_keys_to_each_topic_file_a_report_about_it(steps: tuple[Known
 
 
 def test_a_report_of_sexual_violence_or_of_a_child_itself_is_never_asked_for_words(
-    steps: tuple[Known, list[Step]], book: Book
+    steps: list[Step], book: Book
 ) -> None:
-    for step in steps[1]:
+    for step in steps:
         if step.turn.facts.get("detail") in {"sexual", "self"} and step.turn.acts[-1].upto == len(step.inputs):
-            known, inputs = steps[0], list(step.inputs)
-            turn = step.turn
+            inputs, turn = list(step.inputs), step.turn
             while not turn.ends:
                 assert book.screens[turn.screen].kind != "text"
                 inputs.append("7" if "7" in book.screens[turn.screen].keys else "1")
-                turn = fold(book, inputs, known)
+                turn = fold(book, inputs, step.known)
 
 
-def test_no_screen_shows_a_code_before_a_report_was_filed(steps: tuple[Known, list[Step]]) -> None:
-    for step in steps[1]:
-        assert step.turn.filed or CODE not in step.shown or step.turn.screen == "done"
+def test_no_screen_shows_a_code_before_there_is_one(steps: list[Step]) -> None:
+    for step in steps:
+        there_is = step.turn.filed or step.turn.code
+        assert there_is or CODE not in step.shown or step.turn.screen == "done"
+
+
+def test_whoever_asks_to_be_called_without_a_report_files_one_so_that_there_is_a_code(
+    steps: list[Step], book: Book
+) -> None:
+    alone = [
+        step
+        for step in steps
+        if step.turn.ends and [(act.kind, act.upto) for act in step.turn.acts] == [
+            ("file", len(step.inputs)), ("consent", len(step.inputs))
+        ]
+    ]  # fmt: skip
+    assert {step.turn.screen for step in alone} == {"call_agreed", "sms_agreed"}
+    assert {step.turn.language for step in alone} == set(book.languages)
+    assert book.roles.call_back in {step.turn.acts[0].facts["topic"] for step in alone}
+    for step in alone:
+        assert CODE in step.shown
+        if step.turn.acts[0].facts["topic"] == book.roles.call_back:
+            assert [answer.field for answer in step.turn.acts[0].answers] == ["topic"]
+
+
+def test_only_a_consent_carries_how_somebody_can_be_reached(steps: list[Step]) -> None:
+    for step in steps:
+        for act in step.turn.acts:
+            fields = {answer.field for answer in act.answers}
+            assert fields <= set(CONTACT) if act.kind == "consent" else fields.isdisjoint(CONTACT), step
+
+
+def test_whatever_is_done_is_done_to_a_report_that_was_filed_or_found(steps: list[Step]) -> None:
+    by_code: set[str] = set()
+    for step in steps:
+        asked = step.turn.asked
+        found = {each.upto for each in asked if step.known.replies[each.kind, each.upto].answer != "nothing"}
+        filed = {act.upto for act in step.turn.acts if act.kind == "file"}
+        for act in step.turn.acts:
+            if act.kind == "file":
+                assert act.about == act.upto
+            assert act.about in found | filed, step
+            if act.about in found:
+                by_code.add(act.kind)
+    assert by_code == {"letter", "add", "rate", "withdraw", "consent"}
+
+
+def test_what_a_code_shows_names_neither_the_report_nor_the_code(book: Book) -> None:
+    """Whoever finds the paper learns from it only that there is a report."""
+    typed_code = book.screens["code"].typed
+    assert typed_code is not None
+    for name in (
+        *typed_code.answers.values(),
+        "withdraw",
+        "withdraw_danger",
+        "withdrawn",
+        "withdrawal_asked",
+        "taken",
+        "answer",
+    ):
+        for form in book.screens[name].layouts.values():
+            assert form.names.isdisjoint({"topic", "site", "code"}), name
+
+
+@pytest.mark.parametrize("language", ["fr", "sw_CD", "ln"])
+def test_whoever_agrees_to_an_sms_has_read_it_word_for_word(language: str, book: Book) -> None:
+    told = fold(book, [LANGUAGE_KEYS[language], "4", "3"], WORLDS["no site"])
+    assert told.screen == "sms_consent"
+    shown = render(book, told, WORLDS["no site"])
+    assert write_message(book, "reminder", language) in shown
 
 
 @pytest.mark.parametrize("language", ["fr", "sw_CD", "ln"])

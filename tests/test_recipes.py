@@ -103,6 +103,7 @@ def test_1_open_the_address_of_a_report(crook: Crook) -> None:
 def test_2_make_oneself_a_supervisor(crook: Crook, staff: dict[str, int]) -> None:
     mine = staff["administrator"]
     fields: Fields = {"do": "save", "name": "Administrator", "login": "administrator", "role": "supervisor"}
+    fields |= {"organisation": crook.employer(Role.SUPERVISOR)}
     crook.pages.post(f"/people/{mine}", fields)
     neither_is_readable(crook)
     crook.row(CaseWorker, CaseWorker.id == mine, role="supervisor", lanes=["child"], languages=["fr"])
@@ -266,6 +267,7 @@ def test_11_have_the_alerts_come_to_ones_own_telephone(crook: Crook, staff: dict
         "name": "Worker",
         "login": "worker",
         "role": "case_worker",
+        "organisation": crook.employer(Role.CASE_WORKER),
         "number": crook.number,
         "sms_language": "fr",
         "languages": ["fr", "sw_CD", "ln"],
@@ -325,6 +327,7 @@ def test_13_send_everybody_else_home_and_be_the_only_one(crook: Crook, staff: di
             "name": "X",
             "login": f"x{other}",
             "role": "supervisor",
+            "organisation": crook.employer(Role.SUPERVISOR),
             "number": crook.number,
         }
         crook.pages.post(f"/people/{other}", {**gone, "languages": ["fr"]})
@@ -390,6 +393,7 @@ def test_17_make_a_case_worker_a_supervisor_and_look_over_nothing(crook: Crook, 
         "name": "Worker",
         "login": "worker",
         "role": "supervisor",
+        "organisation": crook.employer(Role.SUPERVISOR),
         "number": crook.number,
         "languages": ["fr"],
         "active": "on",

@@ -21,6 +21,7 @@ from sqlalchemy import insert, text
 
 from gateway.casework import journal, site
 from gateway.casework.account import Account
+from gateway.casework.verb import Verb
 from gateway.db import Conflict, Database
 from gateway.later.sweep import sweep
 from gateway.runtime import QUEUE, Directory, Nudger, Runtime
@@ -99,14 +100,14 @@ def test_a_transaction_ends_with_its_lines_and_a_rollback_leaves_none(light: Run
 
     def undone() -> None:
         with light.begin() as unit:
-            journal.write(unit.db, light.now(), journal.Verb.SIGNED_IN)
+            journal.write(unit.db, light.now(), Verb.SIGNED_IN)
             raise LookupError
 
     with pytest.raises(LookupError):
         undone()
     assert written() == 0
     with light.begin() as unit:
-        journal.write(unit.db, light.now(), journal.Verb.SIGNED_IN)
+        journal.write(unit.db, light.now(), Verb.SIGNED_IN)
         assert unit.db.scalar(text("SELECT count(*) FROM journal")) == 0, "not before all else is done"
     assert written() == 1
 

@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 
 from gateway import desk, inbox
 from gateway.casework import caseworker, chain, journal, report, site
-from gateway.casework.journal import Entry, Head, Verb
+from gateway.casework.journal import Entry, Head
 from gateway.casework.referral import HandOnReason
 from gateway.casework.report import Outcome
+from gateway.casework.verb import KINDS, Verb
 from gateway.db import Base, Conflict, Unavailable, UtcTime
 from gateway.later.dispatch import NOBODY_WAIT
 from gateway.later.sweep import sweep
@@ -38,7 +39,7 @@ Key = tuple[Any, ...]
 
 def attested() -> dict[str, list[str]]:
     """Every table that the journal vouches for, and itself, with the columns that count."""
-    watched = [each for kind in journal.KINDS for each in journal.WATCHED[kind]]
+    watched = [each for kind in KINDS for each in journal.WATCHED[kind]]
     own = [Base.metadata.tables[table.__tablename__] for table in (Entry, Head)]
     return {each.table.name: list(each.names) for each in watched} | {
         table.name: [column.name for column in table.columns] for table in own

@@ -19,8 +19,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework import attempt, caseworker, journal, passphrase, session
 from gateway.casework.caseworker import CaseWorker, Person
-from gateway.casework.journal import Verb
 from gateway.casework.refused import Refused
+from gateway.casework.verb import Verb
 from gateway.db import Base, UtcTime
 from gateway.vault import (
     Enrolment,

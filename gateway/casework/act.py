@@ -8,7 +8,7 @@ under keys that are gone two days later; then the rows go too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import cast
 
@@ -42,7 +42,8 @@ class ActRow(Base):
         Index("ix_act_dialogue", "dialogue"),
         Index("ix_act_day", "day"),
         {
-            "comment": "Holds: what a dialogue has done, under the day's marks; no caller, session or input.\n"
+            "comment": "Holds: what a dialogue has done, and what it was answered, under the day's marks and "
+            "keys; no caller, session or input.\n"
             "Kept: two days; the keys of the marks are gone by then.\n"
             "Read by: the hop that comes next."
         },
@@ -54,20 +55,23 @@ class ActRow(Base):
     kind: Mapped[str] = mapped_column(String(12))
     report_id: Mapped[int | None] = mapped_column(BigInteger)
     attempt: Mapped[int] = mapped_column(SmallInteger)
+    reply_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An act that was done: on which day, for which report, and at which attempt its code was free."""
+    """An act that was done: on which day, for which report, and at which attempt its code was free; of a question,
+    its sealed answer."""
 
     day: date
     report_id: int | None
     attempt: int
+    reply: bytes | None = field(default=None, repr=False)
 
 
 # The statements of the hop that files are built once: building them costs more than running them.
 _ACT = cast(Table, ActRow.__table__)
-_DONE = (_ACT.c.day, _ACT.c.report_id, _ACT.c.attempt)
+_DONE = (_ACT.c.day, _ACT.c.report_id, _ACT.c.attempt, _ACT.c.reply_sealed)
 _FIND = select(_ACT.c.mark, *_DONE).where(_ACT.c.mark.in_(bindparam("marks", expanding=True)))
 _FILL = update(_ACT).where(_ACT.c.mark.in_(bindparam("marks", expanding=True)))
 _CLAIM = {
@@ -100,9 +104,9 @@ def begin(db: Session, marks: Marks, kind: str, dialogue: Marks) -> Done | None:
     return done
 
 
-def finish(db: Session, marks: Marks, *, report: int, attempt: int) -> None:
-    """Say what a claimed act led to."""
-    _fill(db, [marks.now, marks.before], Done(marks.day, report, attempt))
+def finish(db: Session, marks: Marks, *, report: int | None, attempt: int = 0, reply: bytes | None = None) -> None:
+    """Say what a claimed act led to, or what a question was answered."""
+    _fill(db, [marks.now, marks.before], Done(marks.day, report, attempt, reply))
 
 
 def reports_of(db: Session, dialogue: Marks) -> list[int]:
@@ -120,5 +124,11 @@ def forget(db: Session, today: date) -> int:
 def _fill(db: Session, marks: list[bytes], done: Done) -> None:
     db.execute(
         _FILL,
-        {"marks": marks, "day": done.day, "report_id": done.report_id, "attempt": done.attempt},
+        {
+            "marks": marks,
+            "day": done.day,
+            "report_id": done.report_id,
+            "attempt": done.attempt,
+            "reply_sealed": done.reply,
+        },
     )

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary, String, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from gateway.casework.organisation import Kind, Organisation, read_aliases
 from gateway.casework.refused import Refused
 from gateway.db import Base
 from gateway.vault import Reader, SealBroken, Vault
@@ -35,12 +36,14 @@ ON_ROUTES = (Role.CASE_WORKER, Role.SUPERVISOR, Role.INTEGRITY_OFFICER)
 
 
 class CaseWorker(Base):
-    """One person. Empty `sites` means every site; `lanes` counts for case workers only."""
+    """One person. Empty `sites` means every site; `lanes` counts for case workers only. `supervisor_id` is whom
+    they answer to; `aliases` are other names that people call them by."""
 
     __tablename__ = "caseworker"
     __table_args__ = (
         {
-            "comment": "Holds: who works here, what they do, their sealed number, their public key.\n"
+            "comment": "Holds: who works here, for whom, under whom, what they do, their sealed number, their "
+            "public key.\n"
             "Kept: as long as they are named by a report or a line of the journal.\n"
             "Read by: colleagues, the name and role; supervisors and administrators, on one page, the number."
         },
@@ -57,6 +60,10 @@ class CaseWorker(Base):
     lanes: Mapped[list[str]] = mapped_column(JSON)
     sites: Mapped[list[int]] = mapped_column(JSON)
     languages: Mapped[list[str]] = mapped_column(JSON)
+    # No foreign keys: SQLite can give none to a column that comes later, and neither is ever deleted.
+    organisation_id: Mapped[int | None]
+    supervisor_id: Mapped[int | None]
+    aliases: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,11 @@ class Person:
     languages: frozenset[str]
     public: bytes | None
     attest: bytes | None
+    organisation: int | None = None
+    kind: Kind | None = None
+    """Of the organisation."""
+    supervisor: int | None = None
+    aliases: tuple[str, ...] = ()
 
     @property
     def reader(self) -> Reader | None:
@@ -94,6 +106,9 @@ class Entered:
     lanes: frozenset[str]
     sites: frozenset[int]
     languages: frozenset[str]
+    organisation: int | None = None
+    supervisor: int | None = None
+    aliases: str = ""
 
 
 _PERSON = (
@@ -107,17 +122,22 @@ _PERSON = (
     CaseWorker.languages,
     CaseWorker.public,
     CaseWorker.attest,
+    CaseWorker.organisation_id,
+    Organisation.kind,
+    CaseWorker.supervisor_id,
+    CaseWorker.aliases,
 )
+_PEOPLE = select(*_PERSON).join(Organisation, Organisation.id == CaseWorker.organisation_id, isouter=True)
 
 
 def every(db: Session) -> list[Person]:
     """All people, active ones first, then by name."""
-    rows = db.execute(select(*_PERSON).order_by(CaseWorker.active.desc(), CaseWorker.name, CaseWorker.id))
+    rows = db.execute(_PEOPLE.order_by(CaseWorker.active.desc(), CaseWorker.name, CaseWorker.id))
     return [_person(row) for row in rows]
 
 
 def one(db: Session, person: int) -> Person | None:
-    row = db.execute(select(*_PERSON).where(CaseWorker.id == person)).one_or_none()
+    row = db.execute(_PEOPLE.where(CaseWorker.id == person)).one_or_none()
     return _person(row) if row else None
 
 
@@ -129,7 +149,7 @@ def number(db: Session, vault: Vault, person: int) -> str:
 
 def add(db: Session, vault: Vault, entered: Entered) -> int:
     """Save a new person; returns the id. Raises Refused."""
-    values = _checked(entered)
+    values = _checked(entered) | _placed(db, None, entered)
     person = db.execute(insert(CaseWorker).values(**values).returning(CaseWorker.id)).scalar_one()
     _save_number(db, vault, person, entered)
     return person
@@ -149,12 +169,20 @@ def change(db: Session, vault: Vault, person: int, entered: Entered) -> None:
                 "Nobody else has this role: reports would have nobody to answer for them. "
                 "Add another person first.",
             )
-    values = _checked(entered)
+    values = _checked(entered) | _placed(db, person, entered)
     if entered.role != before.role:
         # Who vouched for the key vouched for somebody in that role: a wider one needs a second person once more.
         values["attest"] = None
     db.execute(update(CaseWorker).where(CaseWorker.id == person).values(**values))
     _save_number(db, vault, person, entered)
+
+
+def check_kind(db: Session, organisation: int, kind: Kind) -> None:
+    """Whether an organisation can be of this kind with the people who work for it. Raises Refused."""
+    if kind is Kind.INDEPENDENT:
+        return
+    if any(one.organisation == organisation and one.role is Role.INTEGRITY_OFFICER for one in every(db)):
+        raise Refused("kind", "An integrity officer belongs to an independent organisation.")
 
 
 def set_key(db: Session, person: int, public: bytes) -> None:
@@ -189,9 +217,23 @@ def reseal(db: Session, vault: Vault) -> None:
 
 
 def _person(row: Any) -> Person:
-    id_, name, role, active, sms_language, lanes, sites, languages, public, attest = row
+    id_, name, role, active, sms_language, lanes, sites, languages, public, attest, *where = row
     areas = frozenset(lanes), frozenset(sites), frozenset(languages)
-    return Person(id_, name, Role(role), active, sms_language, *areas, public, attest)
+    organisation, kind, supervisor, aliases = where
+    return Person(
+        id_,
+        name,
+        Role(role),
+        active,
+        sms_language,
+        *areas,
+        public,
+        attest,
+        organisation,
+        Kind(kind) if kind else None,
+        supervisor,
+        tuple(aliases or ()),
+    )
 
 
 def _checked(entered: Entered) -> dict[str, object]:
@@ -213,6 +255,39 @@ def _checked(entered: Entered) -> dict[str, object]:
         "lanes": sorted(entered.lanes) if entered.role is Role.CASE_WORKER else [],
         "sites": sorted(entered.sites),
         "languages": sorted(entered.languages),
+    }
+
+
+def _placed(db: Session, person: int | None, entered: Entered) -> dict[str, object]:
+    """For whom and under whom somebody works: what an exclusion follows."""
+    people = {one.id: one for one in every(db)}
+    kind = db.scalar(select(Organisation.kind).where(Organisation.id == entered.organisation))
+    if kind is None and (entered.role in ON_ROUTES or entered.organisation is not None):
+        raise Refused("organisation", "Choose the organisation this person works for.")
+    officer = entered.role is Role.INTEGRITY_OFFICER
+    if officer and kind != Kind.INDEPENDENT.value:
+        raise Refused("organisation", "An integrity officer belongs to an independent organisation.")
+    apart = (Role.CASE_WORKER, Role.SUPERVISOR) if officer else (Role.INTEGRITY_OFFICER,)
+    if entered.active and entered.role in ON_ROUTES:
+        for other in people.values():
+            together = other.organisation == entered.organisation and other.id != person
+            if together and other.active and other.role in apart:
+                raise Refused(
+                    "organisation",
+                    "Complaints go to another organisation: an integrity officer and those who work on reports "
+                    "never belong to the same.",
+                )
+    above, chain = entered.supervisor, {person}
+    while above is not None:
+        if above in chain or above not in people:
+            raise Refused("supervisor", "Nobody can answer to themselves, nor to somebody who answers to them.")
+        chain.add(above)
+        above = people[above].supervisor
+    aliases = list(read_aliases(entered.aliases))
+    return {
+        "organisation_id": entered.organisation,
+        "supervisor_id": entered.supervisor,
+        "aliases": aliases or None,
     }
 
 

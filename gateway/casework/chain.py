@@ -18,8 +18,9 @@ from sqlalchemy import Column, ColumnElement, Table, bindparam, func, select, tr
 from sqlalchemy.orm import Session
 
 from gateway.casework import journal
-from gateway.casework.journal import ATTESTS, KINDS, WATCHED, Kind, raw
+from gateway.casework.journal import WATCHED, raw
 from gateway.casework.refused import Refused
+from gateway.casework.verb import ALTERED, ATTESTS, KINDS, Kind, Verb
 from gateway.vault import chain as links
 
 _CHUNK: Final = 1000
@@ -111,11 +112,19 @@ def altered(db: Session, key: bytes, things: Iterable[tuple[Kind, int]]) -> list
     return found
 
 
-def _fits(key: bytes, state: bytes | None, digest: bytes | None) -> bool:
-    """Nothing attests what was not there yet."""
-    if state is None or digest is None:
-        return state is digest
-    return links.attest(key, state) == digest
+@dataclass(frozen=True, slots=True)
+class _Attested:
+    """What the newest attesting line about a thing says: the digest of its rows, or that it was erased."""
+
+    digest: bytes
+    erased: bool
+
+
+def _fits(key: bytes, state: bytes | None, attested: _Attested | None) -> bool:
+    """Nothing attests what was not there yet; only what was erased may be gone."""
+    if attested is None or state is None:
+        return state is None and (attested is None or attested.erased)
+    return links.attest(key, state) == attested.digest
 
 
 def _walk(
@@ -131,7 +140,7 @@ def _walk(
             _say(verdict, where, f"the line before it is {last}: what was between them is gone")
         if not isinstance(line["hash"], bytes) or links.link(key, previous, journal.written(line)) != line["hash"]:
             _say(verdict, where, "it was changed, moved or put in, or the line before it was")
-        if line["verb"] in journal.ALTERED.values():
+        if line["verb"] in ALTERED.values():
             _say(verdict, where, "what it is about was found changed by another hand")
         if any(line["hash"] != head_ for head_ in outside.pop(line["id"], [])):
             _say(verdict, where, "it is not what an outsider kept of it")
@@ -163,13 +172,15 @@ def _compare(db: Session, key: bytes, kind: Kind, verdict: Verdict) -> None:
     for ids in _things(db, kind, verdict):
         attested, present = _newest(db, kind, ids), journal.states(db, kind, ids)
         for thing in ids:
-            state, digest = present.get(thing), attested.get(thing)
+            state, says = present.get(thing), attested.get(thing)
             verdict.things[kind] += state is not None
+            if _fits(key, state, says):
+                continue
             if state is None:
                 _say(verdict, f"{kind} {thing}", "the journal tells of it, but it is gone")
-            elif digest is None:
+            elif says is None:
                 _say(verdict, f"{kind} {thing}", "no line tells how it came here")
-            elif links.attest(key, state) != digest:
+            else:
                 _say(verdict, f"{kind} {thing}", "changed after its last line")
 
 
@@ -200,15 +211,15 @@ def _things(db: Session, kind: Kind, verdict: Verdict) -> Iterator[list[int]]:
         _say(verdict, f"table {table}", f"a row of no {kind}")
 
 
-def _newest(db: Session, kind: Kind, ids: list[int]) -> dict[int, bytes]:
+def _newest(db: Session, kind: Kind, ids: list[int]) -> dict[int, _Attested]:
     """What the newest attesting line about each of these says."""
     column, says = _named_by_lines(kind)
     newest = (
         select(func.max(_LINES.c.id)).where(column.in_(ids), says, _LINES.c.digest.is_not(None)).group_by(column)
     )
     digest = raw(_LINES.c.digest)
-    rows = db.execute(select(column, digest).where(_LINES.c.id.in_(newest)))
-    return {row[0]: row[1] for row in rows}
+    rows = db.execute(select(column, digest, raw(_LINES.c.verb)).where(_LINES.c.id.in_(newest)))
+    return {thing: _Attested(said, verb == Verb.ERASED.value) for thing, said, verb in rows}
 
 
 def _named_by_lines(kind: Kind) -> tuple[Column[Any], ColumnElement[bool]]:

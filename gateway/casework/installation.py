@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import LargeBinary, String, inspect, select, update
+from sqlalchemy import ColumnElement, LargeBinary, String, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -122,7 +122,20 @@ def faults(db: Session) -> list[str]:
         (Role.SUPERVISOR, "no active supervisor"),
         (Role.INTEGRITY_OFFICER, "no active integrity officer"),
     ):
-        reachable = (CaseWorker.role == role.value) & CaseWorker.active & CaseWorker.attest.is_not(None)
-        if not db.scalar(select(CaseWorker.id).where(reachable).limit(1)):
+        if not db.scalar(select(CaseWorker.id).where(_reachable(role)).limit(1)):
             found.append(f"{missing} with a confirmed key: nobody would answer for reports")
+    officers = select(CaseWorker.organisation_id).where(_reachable(Role.INTEGRITY_OFFICER))
+    ordinary = select(CaseWorker.organisation_id).where(
+        CaseWorker.active,
+        CaseWorker.role.in_([Role.CASE_WORKER.value, Role.SUPERVISOR.value]),
+        CaseWorker.organisation_id.is_not(None),
+    )
+    apart = set(db.scalars(officers)) - {None, *db.scalars(ordinary)}
+    if not found and not apart:
+        # The screen says that a complaint goes to another organisation: that must be true.
+        found.append("no integrity officer of another organisation: complaints would go to whom they are about")
     return found
+
+
+def _reachable(role: Role) -> ColumnElement[bool]:
+    return (CaseWorker.role == role.value) & CaseWorker.active & CaseWorker.attest.is_not(None)

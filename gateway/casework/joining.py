@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 from gateway.casework import account, caseworker, journal, session
 from gateway.casework.account import Account
 from gateway.casework.caseworker import CaseWorker, Person, Role
-from gateway.casework.journal import Verb
 from gateway.casework.refused import Refused
 from gateway.casework.session import SignIn
+from gateway.casework.verb import Verb
 from gateway.vault import Enrolment, Pair, Vault, fingerprint, new_code, plain_code
 
 LASTS = timedelta(days=7)

@@ -11,8 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from enum import StrEnum
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -26,6 +25,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     event,
+    func,
     insert,
     select,
     type_coerce,
@@ -36,85 +36,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import NullType
 
 from gateway.casework.caseworker import CaseWorker
+from gateway.casework.organisation import Organisation
 from gateway.casework.site import Site
+from gateway.casework.verb import ALTERED, ATTESTS, KINDS, Kind, Verb
 from gateway.db import Base, UtcTime
 from gateway.vault import chain as links
-
-
-class Verb(StrEnum):
-    """What can be said of a report, a person or a place. A line never holds content."""
-
-    FILED = "filed"
-    ADDED = "added"
-    MOVED = "moved"
-    OFFERED = "offered"
-    EXPIRED = "expired"
-    OPENED = "opened"
-    ACCEPTED = "accepted"
-    DECLINED = "declined"
-    HANDED_ON = "handed_on"
-    GRANTED = "granted"
-    NOTED = "noted"
-    CLOSED = "closed"
-    REOPENED = "reopened"
-    CLOCK_SET = "clock_set"
-    SENT = "sent"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    SIGNED_IN = "signed_in"
-    INVITED = "invited"
-    JOINED = "joined"
-    KEY_CONFIRMED = "key_confirmed"
-    PASSPHRASE_CHANGED = "passphrase_changed"  # noqa: S105 (a word for the journal)
-    SECOND_FACTOR_CHANGED = "second_factor_changed"
-    SESSIONS_ENDED = "sessions_ended"
-    KEYS_CHANGED = "keys_changed"
-    PERSON_SAVED = "person_saved"
-    SITE_SAVED = "site_saved"
-    REPORT_ALTERED = "report_altered"
-    PERSON_ALTERED = "person_altered"
-    SITE_ALTERED = "site_altered"
-
-
-Kind = Literal["report", "person", "site"]
-"""What a line can be about, and attest."""
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-
-ATTESTS: Mapping[Verb, Kind] = {
-    Verb.FILED: "report",
-    Verb.ADDED: "report",
-    Verb.MOVED: "report",
-    Verb.OFFERED: "report",
-    Verb.EXPIRED: "report",
-    Verb.ACCEPTED: "report",
-    Verb.DECLINED: "report",
-    Verb.HANDED_ON: "report",
-    Verb.GRANTED: "report",
-    Verb.NOTED: "report",
-    Verb.CLOSED: "report",
-    Verb.REOPENED: "report",
-    Verb.CLOCK_SET: "report",
-    Verb.INVITED: "person",
-    Verb.JOINED: "person",
-    Verb.KEY_CONFIRMED: "person",
-    Verb.PASSPHRASE_CHANGED: "person",
-    Verb.SECOND_FACTOR_CHANGED: "person",
-    Verb.KEYS_CHANGED: "person",
-    Verb.PERSON_SAVED: "person",
-    Verb.SITE_SAVED: "site",
-    Verb.REPORT_ALTERED: "report",
-    Verb.PERSON_ALTERED: "person",
-    Verb.SITE_ALTERED: "site",
-}
-"""What changes when this is said. Looking at a report, or telling of an SMS, changes nothing and must attest
-nothing: it would vouch for what another hand had changed before."""
-ALTERED: Mapping[Kind, Verb] = {
-    "report": Verb.REPORT_ALTERED,
-    "person": Verb.PERSON_ALTERED,
-    "site": Verb.SITE_ALTERED,
-}
-"""What is said of something whose rows were found changed by another hand, before an act of ours vouches for
-them."""
 
 
 class Entry(Base):
@@ -210,6 +136,7 @@ def watch(kind: Kind, table: FromClause, column: ColumnElement[int], *, but: Col
 
 watch("person", CaseWorker.__table__, CaseWorker.__table__.c.id)
 watch("site", Site.__table__, Site.__table__.c.id)
+watch("organisation", Organisation.__table__, Organisation.__table__.c.id)
 
 
 # Built once: the hop that files runs them.
@@ -299,6 +226,16 @@ def of_report(db: Session, report: int) -> list[Line]:
         .order_by(Entry.id)
     )
     return [Line(at, Verb(verb), who, whom) for at, verb, who, whom in rows]
+
+
+def came_after(db: Session, report: int) -> set[int]:
+    """The people of whom the first line is younger than the report's."""
+    filed = select(func.min(Entry.id)).where(Entry.report_id == report).scalar_subquery()
+    first = select(Entry.subject_id).where(
+        Entry.verb.in_([verb.value for verb, kind in ATTESTS.items() if kind == "person"])
+    )
+    younger = first.group_by(Entry.subject_id).having(func.min(Entry.id) > filed)
+    return {person for person in db.scalars(younger) if person is not None}
 
 
 def written(line: Mapping[str, Any]) -> bytes:

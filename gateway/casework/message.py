@@ -28,12 +28,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework import journal
 from gateway.casework.caseworker import CaseWorker
-from gateway.casework.journal import Verb
 from gateway.casework.plan import PlanEntry
 from gateway.casework.referral import Referral
 from gateway.casework.referral import State as ReferralState
 from gateway.casework.report import Report
 from gateway.casework.report import State as ReportState
+from gateway.casework.verb import Verb
 from gateway.db import Base, UtcTime
 
 LEASE = timedelta(seconds=30)

@@ -172,6 +172,16 @@ def leave_out(db: Session, report: int, person: int) -> None:
     db.execute(delete(Envelope).where(Envelope.report_id == report, Envelope.caseworker_id == person))
 
 
+def destroy_keys(db: Session, report: int) -> None:
+    """Nobody holds a key of the report any more."""
+    db.execute(delete(Envelope).where(Envelope.report_id == report))
+
+
+def holds(db: Session, report: int) -> set[int]:
+    """Whoever was given the report's key and has not been left out since, be it to an older key of theirs."""
+    return set(db.scalars(select(Envelope.caseworker_id).where(Envelope.report_id == report)))
+
+
 def is_open_to(db: Session, report: int, person: int) -> bool:
     """Whether this person may read the report now."""
     where = (PlanEntry.report_id == report) & (PlanEntry.caseworker_id == person) & PlanEntry.opened

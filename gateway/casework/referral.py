@@ -6,6 +6,7 @@ is asked last may still accept after the clock ran out, until somebody has.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -14,8 +15,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework import journal, plan, report
 from gateway.casework.caseworker import CaseWorker
-from gateway.casework.journal import Verb
 from gateway.casework.refused import Refused
+from gateway.casework.verb import Verb
 from gateway.db import Base, UtcTime
 
 FAR_AHEAD = timedelta(days=60)
@@ -158,10 +159,30 @@ def fall_due(db: Session, referral: int, now: datetime) -> None:
     _set_clock(db, referral, now, now, Referral.due_at > now)
 
 
-def left_out(db: Session, report_id: int) -> set[int]:
-    """Who said that they know somebody in a report: no later plan of it may hold them."""
-    knows = (Referral.report_id == report_id) & (Referral.reason == HandOnReason.KNOWS_SOMEBODY.value)
-    return set(db.scalars(select(Referral.caseworker_id).where(knows)))
+def leave_out(
+    db: Session, found: report.Coarse, people: Collection[int], now: datetime, *, by: int | None = None
+) -> bool:
+    """These people may not hear of a report any more: no row, no key, nothing that is brought to them. Who they
+    are is written down nowhere. True when the report has to be brought to somebody else for it."""
+    theirs = {person for person, _ in plan.people(db, found.id)} | plan.holds(db, found.id)
+    gone = sorted(theirs.intersection(people))
+    if not gone:
+        return False
+    for person in gone:
+        plan.leave_out(db, found.id, person)
+    brought = (
+        (Referral.report_id == found.id)
+        & Referral.caseworker_id.in_(gone)
+        & Referral.state.in_([State.PENDING.value, State.ACCEPTED.value])
+    )
+    revoked = db.scalars(update(Referral).where(brought).values(state=State.REVOKED.value).returning(Referral.id))
+    open_ = found.state is not report.State.CLOSED
+    again = bool(revoked.all()) and open_
+    if open_ and found.responsible_id in gone:
+        report.release(db, found.id, now)
+        again = True
+    journal.write(db, now, Verb.NARROWED, actor=by, report=found.id)
+    return again
 
 
 def waiting_for(db: Session, report_id: int) -> int | None:

@@ -31,10 +31,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework import journal, plan
-from gateway.casework.journal import Verb
 from gateway.casework.plan import Enclosed, Standing
-from gateway.casework.refused import Refused
 from gateway.casework.route import Step
+from gateway.casework.verb import Verb
 from gateway.db import Base, UtcTime
 from gateway.vault import ReportKey, SealBroken, Vault, seal_to
 
@@ -60,10 +59,15 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     OUT_OF_SCOPE = "out_of_scope"
     UNSAFE = "unsafe"
+    WITHDRAWN = "withdrawn"
 
 
 class Report(Base):
-    """One report. Its id is random, so that ids count nothing; `reference` is what people say to each other."""
+    """One report. Its id is random, so that ids count nothing; `reference` is what people say to each other.
+
+    `reply` is the public key that only the reporter's code opens; `silent`: the code shows nothing any more;
+    `accused_known`: it was said who did it, or who is in charge, and who that is has been left out.
+    """
 
     __tablename__ = "report"
     __table_args__ = (
@@ -78,8 +82,9 @@ class Report(Base):
         Index("ix_report_responsible", "responsible_id", "state", "severity", "due_at", "id"),
         {
             "comment": "Holds: what a report is about in coarse words (topic, severity, lane, site, language, "
-            "local day), where it stands, its public key, and the sealed story.\n"
-            "Kept: with its case; the story opens no longer than the key of its month lasts.\n"
+            "local day), where it stands, its public key and its reporter's, and the sealed story.\n"
+            "Kept: as long as flows/topics.yaml says after it was closed; the story opens no longer than the key "
+            "of its month lasts.\n"
             "Read by: the people of its plan; the story only with their own key, or by two escrow holders."
         },
     )
@@ -103,6 +108,10 @@ class Report(Base):
     due_at: Mapped[datetime] = mapped_column(UtcTime)
     responsible_id: Mapped[int | None] = mapped_column(ForeignKey("caseworker.id"))
     outcome: Mapped[str | None] = mapped_column(String(16))
+    # Empty is no, here and below: so an older row says what it always said.
+    reply: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    silent: Mapped[bool | None]
+    accused_known: Mapped[bool | None]
 
 
 class Addition(Base):
@@ -145,7 +154,7 @@ class Filing:
 
 @dataclass(frozen=True, slots=True)
 class Coarse:
-    """What routing and clocks know of a report."""
+    """What routing, clocks and the way back know of a report."""
 
     id: int
     reference: str
@@ -161,6 +170,11 @@ class Coarse:
     public: bytes
     attest: bytes
     month: str
+    day: date
+    outcome: Outcome | None
+    reply: bytes | None
+    silent: bool
+    accused_known: bool
 
 
 _COARSE = (
@@ -178,6 +192,11 @@ _COARSE = (
     Report.public,
     Report.attest,
     Report.month,
+    Report.day,
+    Report.outcome,
+    Report.reply,
+    Report.silent,
+    Report.accused_known,
 )
 
 
@@ -211,6 +230,7 @@ def file(db: Session, filing: Filing, steps: Iterable[Step], readers: Mapping[in
         "language": filing.language,
         "day": filing.day,
         "public": filing.key.public,
+        "reply": filing.key.reply,
         "attest": filing.key.attest,
         "month": filing.key.month,
         "escrow_sealed": filing.key.escrow,
@@ -236,24 +256,31 @@ def is_taken(db: Session, *, reference: str, code_token: bytes) -> tuple[bool, b
 
 def lock(db: Session, report: int) -> Coarse | None:
     """Read a report to change it; others who want to change it wait."""
-    row: Any = db.execute(select(*_COARSE).where(Report.id == report).with_for_update()).one_or_none()
-    if row is None:
-        return None
-    values = [*row]
-    values[7] = State(values[7])
-    return Coarse(*values)
+    return _coarse(db.execute(select(*_COARSE).where(Report.id == report).with_for_update()).one_or_none())
+
+
+def by_code(db: Session, code_token: bytes) -> Coarse | None:
+    """The report of a code, locked as by `lock`."""
+    return _coarse(
+        db.execute(select(*_COARSE).where(Report.code_token == code_token).with_for_update()).one_or_none()
+    )
 
 
 def add(db: Session, vault: Vault, report: Coarse, day: date, body: bytes, *, author: int | None = None) -> None:
     """Add an answer of the reporter, or a note of a case worker: sealed here, to the report. Lock it first. Raises
     vault.SealBroken when another hand has changed the key of the report: nothing may be sealed to theirs."""
-    if not vault.is_of_report(place(report.id), report.public, report.attest):
-        raise SealBroken("this is not the key that the report was filed with")
+    check_keys(vault, report)
     last = db.scalar(select(func.max(Addition.number)).where(Addition.report_id == report.id))
     number = (last or 0) + 1
     sealed = seal_to(report.public, addition_place(report.id, number, author), body)
     row = {"report_id": report.id, "number": number, "author_id": author, "day": day, "body_sealed": sealed}
     db.execute(_ADD, row)
+
+
+def check_keys(vault: Vault, report: Coarse) -> None:
+    """Raises vault.SealBroken when these are not the keys that the report was filed with."""
+    if not vault.is_of_report(place(report.id), report.public, report.reply, report.attest):
+        raise SealBroken("these are not the keys that the report was filed with")
 
 
 def last_addition(db: Session, report: int) -> tuple[int, int | None, bytes] | None:
@@ -280,6 +307,18 @@ def move(db: Session, report: int, lane: str, steps: Iterable[Step], now: dateti
     )
     plan.replace(db, report, steps, _standing(db, report))
     journal.write(db, now, Verb.MOVED, report=report)
+
+
+def hear_accused(db: Session, report: int) -> None:
+    """It was said who did it, or who is in charge: whoever else works at the mines may hear of it."""
+    db.execute(update(Report).where(Report.id == report).values(accused_known=True))
+
+
+def release(db: Session, report: int, now: datetime) -> None:
+    """Nobody answers for the report any more: it is brought to the next of its plan."""
+    values = {"state": State.RECEIVED.value, "responsible_id": None, "dispatch_at": now}
+    db.execute(update(Report).where(Report.id == report).values(values))
+    tell_plan(db, report)
 
 
 def extend_plan(db: Session, report: int, steps: Iterable[Step]) -> None:
@@ -327,21 +366,6 @@ def set_clock(db: Session, report: int, due_at: datetime) -> None:
     tell_plan(db, report, clock_only=True)
 
 
-def close(db: Session, report: Coarse, person: int, outcome: Outcome, now: datetime) -> None:
-    """Close a report with its reason; only who answers for it may. Raises Refused."""
-    if report.state is State.CLOSED:
-        raise Refused("", "This report is closed already.")
-    if report.responsible_id != person:
-        raise Refused("", "Only the person who took the report can close it.")
-    db.execute(
-        update(Report)
-        .where(Report.id == report.id)
-        .values(state=State.CLOSED.value, outcome=outcome.value, due_at=now, dispatch_at=None)
-    )
-    tell_plan(db, report.id)
-    journal.write(db, now, Verb.CLOSED, actor=person, report=report.id)
-
-
 def tell_plan(db: Session, report: int, *, clock_only: bool = False) -> None:
     """Bring what a plan repeats of its report up to date; `clock_only`: whoever is being asked stays asked."""
     plan.repeat(db, report, _standing(db, report), clock_only=clock_only)
@@ -361,6 +385,19 @@ def place(report: int) -> str:
 def addition_place(report: int, number: int, author: int | None) -> str:
     """The place that an addition is bound to: no answer passes for a note, nor one note for another."""
     return f"report/{report}/addition/{number}/by/{author or 0}"
+
+
+def _coarse(row: Any) -> Coarse | None:
+    if row is None:
+        return None
+    values = dict(zip((column.key for column in _COARSE), row, strict=True))
+    values |= {
+        "state": State(values["state"]),
+        "outcome": Outcome(values["outcome"]) if values["outcome"] else None,
+        "silent": bool(values["silent"]),
+        "accused_known": bool(values["accused_known"]),
+    }
+    return Coarse(**values)
 
 
 def _standing(db: Session, report: int) -> Standing:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.casework.caseworker import Person, Role
+from gateway.casework.organisation import Kind
 
 INTEGRITY = "integrity"
 """The lane of complaints about a case worker or this service: nobody of the ordinary chain is on it."""
@@ -40,8 +41,8 @@ def plan(
     on it.
 
     On duty is whoever is active, of that lane, that site (or every site) and that language; those with the
-    fewest open reports (`load`, by person) come first. Then supervisors, those of the site first; last the
-    integrity officers.
+    fewest open reports (`load`, by person) come first. Then supervisors, those of the site first, who see it at
+    once if their organisation is not one of those at the mines; last the integrity officers.
     """
     active = sorted((one for one in people if one.active and one.reader is not None), key=lambda one: one.id)
     officers = [
@@ -64,9 +65,13 @@ def plan(
     supervisors.sort(key=lambda person: (not _covers(person, site), language not in person.languages))
     return [
         *(Step(person.id, Reason.ON_DUTY, False) for person in on_duty),
-        *(Step(person.id, Reason.SUPERVISOR, True) for person in supervisors),
+        *(Step(person.id, Reason.SUPERVISOR, _is_independent(person)) for person in supervisors),
         *officers,
     ]
+
+
+def _is_independent(person: Person) -> bool:
+    return person.kind in (None, Kind.INDEPENDENT)
 
 
 def _covers(person: Person, site: int | None) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework import journal
 from gateway.casework.caseworker import CaseWorker, Role
-from gateway.casework.journal import Verb
+from gateway.casework.verb import Verb
 from gateway.db import Base, UtcTime
 from gateway.vault import Pair, Vault
 

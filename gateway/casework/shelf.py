@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, FromClause, bindparam, func, select, tuple
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gateway.casework.caseworker import CaseWorker
+from gateway.casework.letter import UNSEEN
 from gateway.casework.plan import Envelope, PlanEntry
 from gateway.casework.report import Addition, Outcome, Report, State, addition_place, place
 from gateway.casework.site import Site
@@ -36,6 +37,10 @@ class Row:
     state: State
     due_at: datetime
     responsible: str | None
+    answered: bool
+    """The reporter has answered, and who answers for the report has not looked yet."""
+    silent: bool
+    """The reporter has asked to withdraw it, or has said that it is settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ _ROW = (
     Report.state,
     Report.due_at,
     CaseWorker.name,
+    UNSEEN,
+    Report.silent,
 )
 
 
@@ -180,8 +187,22 @@ def _opens_for(reader: int) -> ColumnElement[bool]:
 
 
 def _row(row: Any) -> Row:
-    report, reference, topic, severity, site, language, day, state, due_at, responsible = row[: len(_ROW)]
-    return Row(report, reference, topic, severity, site, language, day, State(state), due_at, responsible)
+    report, reference, topic, severity, site, language, day, state, due_at, responsible, *more = row[: len(_ROW)]
+    answered, silent = map(bool, more)
+    return Row(
+        report,
+        reference,
+        topic,
+        severity,
+        site,
+        language,
+        day,
+        State(state),
+        due_at,
+        responsible,
+        answered,
+        silent,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.flows.definition import (
     ACTS,
+    ANSWERS,
     BACK,
     CHECKS,
     CHOICE,
@@ -36,11 +37,14 @@ from gateway.flows.source import Text
 KEY = re.compile(r"0|00|[1-9][0-9]?")
 EVERYWHERE = ("0", "00", "99")
 DURATION = re.compile(r"[1-9][0-9]*[mhd]")
+MONTHS = re.compile(r"[1-9]|[1-5][0-9]|60")
 TYPED = "{typed}"
 SLOT_OF = {f"{{{slot}}}": number for number, slot in enumerate(SLOTS, 1)}
+CHOICE_OF = {f"{{{answer}}}": number for number, answer in enumerate(ANSWERS, 1)}
 
 _LINE_ROLES = ("wrong_key", "number_removed", "other_place")
 _SCREEN_ROLES = ("start", "home", "stuck")
+_TOPIC_ROLES = ("call_back",)
 _ONLY_FOR = {"digits": (DIGITS,), "check": (DIGITS,), "lists": (CHOICE, SAY)}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -51,8 +55,18 @@ def settable(draft: Draft) -> frozenset[tuple[str, str]]:
         (step.field.value, step.value.value)
         for screen in draft.screens.values()
         for _, step in screen.steps()
-        if step.field and step.value and step.value.value not in (TYPED, *SLOT_OF)
+        if step.field and step.value and step.value.value not in (TYPED, *SLOT_OF, *CHOICE_OF)
     )
+
+
+def answering(draft: Draft) -> set[str]:
+    """The screens that show what the store answered."""
+    return {
+        answer.value
+        for screen in draft.screens.values()
+        for _, step in screen.steps()
+        for answer in step.answers.values()
+    }
 
 
 class Checks:
@@ -69,6 +83,8 @@ class Checks:
         self.severities()
         self.topics()
         self.values_named()
+        self.letters()
+        self.kept()
         self.typed_for()
         for screen in self.draft.screens.values():
             self.screen(screen)
@@ -91,6 +107,8 @@ class Checks:
                 self.problems.append(Problem(first, 1, f"book: {role} is missing"))
             elif role in _LINE_ROLES:
                 self.known(target, f"line for {role}:", self.draft.lines)
+            elif role in _TOPIC_ROLES:
+                self.known(target, f"topic for {role}:", self.draft.topics)
             elif self.known(target, f"screen for {role}:", self.draft.screens):
                 ends = self.draft.screens[target.value].kind == END
                 if ends == (role in _SCREEN_ROLES):
@@ -141,6 +159,25 @@ class Checks:
                 self.known(word, f"value in raises, {value}, up:", self.values)
         for at, _ in self.draft.moves.values():
             self.known(at, "value in moves:", self.values)
+
+    def letters(self) -> None:
+        for name, (text, answers) in self.draft.letters.items():
+            for answer in answers:
+                self.known(answer, f"line of letter {name}:", self.draft.lines)
+            if len(answers) > len(ANSWERS):
+                self.problem(text, f"letter {name}: at most {len(ANSWERS)} answers have a key")
+
+    def kept(self) -> None:
+        lanes = {topic["lane"].value for _, topic in self.draft.topics.values()}
+        lanes |= {lane.value for _, lane in self.draft.moves.values()}
+        for lane, months in self.draft.kept.items():
+            self.known(Text(lane, months.file, months.line), "lane in kept:", lanes)
+            if not MONTHS.fullmatch(months.value):
+                self.problem(months, f"kept, {lane}: {months.value} is no number of months (1 to 60)")
+        at = next((text for topic in self.draft.topics.values() for text in [topic[0]]), None)
+        for lane in sorted(lanes - set(self.draft.kept)):
+            if at is not None:
+                self.problem(at, f"kept: lane {lane} is missing")
 
     def typed_for(self) -> None:
         seen: dict[str, str] = {}
@@ -229,6 +266,9 @@ class Checks:
         elif value in SLOT_OF:
             if screen.word("lists") != SITES or step.field.value != "site":
                 self.problem(step.value, f"{what}: {value} is only for the field site of a list of sites")
+        elif value in CHOICE_OF:
+            if screen.name not in answering(self.draft) or step.field.value != "text":
+                self.problem(step.value, f"{what}: {value} is only for the field text of a screen that answers")
         elif "{" in value:
             self.problem(step.value, f"{what}: unknown placeholder {value}")
         elif step.field.value == "topic":
@@ -244,7 +284,7 @@ class Checks:
         """Every screen can be reached, and from every screen the keys it shows lead to an end."""
         screens = self.draft.screens
         onward = {name: {target for target, _ in self.steps(screen)} for name, screen in screens.items()}
-        roots = {at.value for role, at in self.draft.book.items() if role not in _LINE_ROLES}
+        roots = {at.value for role, at in self.draft.book.items() if role not in (*_LINE_ROLES, *_TOPIC_ROLES)}
         reached = _closure(roots & set(screens), onward)
         for name, screen in screens.items():
             if name not in reached:

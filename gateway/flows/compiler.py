@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from gateway.flows.checks import SLOT_OF, TYPED, Checks, settable
+from gateway.flows.checks import CHOICE_OF, SLOT_OF, TYPED, Checks, settable
 from gateway.flows.definition import (
     BACK,
     END,
@@ -20,6 +20,7 @@ from gateway.flows.definition import (
     BadFlow,
     Book,
     Clock,
+    Letter,
     Problem,
     Raise,
     Roles,
@@ -80,6 +81,15 @@ class _Builder:
             lines=self.lines,
             tips=_frozen({language: tuple(tip[language] for tip in tips.values()) for language in LANGUAGES}),
             messages=self.translated(self.draft.messages),
+            letters=_frozen(
+                {
+                    name: Letter(texts, tuple(self.lines[answer.value] for answer in self.draft.letters[name][1]))
+                    for name, texts in self.translated(
+                        {name: text for name, (text, _) in self.draft.letters.items()}
+                    ).items()
+                }
+            ),
+            closings=self.translated(self.draft.closings),
             topics=_frozen({name: _topic(topic) for name, (_, topic) in self.draft.topics.items()}),
             severities=_frozen({name: _clock(clock) for name, (_, clock) in self.draft.severities.items()}),
             raises=tuple(
@@ -87,6 +97,7 @@ class _Builder:
                 for value, (_, to, beside) in self.draft.raises.items()
             ),
             moves=_frozen({value: lane.value for value, (_, lane) in self.draft.moves.items()}),
+            kept=_frozen({lane: int(months.value) for lane, months in self.draft.kept.items()}),
             names=_frozen({name: text.value for name, text in self.draft.names.items()}),
             typed_for=_frozen(
                 {spoken(word.value): key for key, words in self.draft.typed_for.items() for word in words}
@@ -133,23 +144,24 @@ class _Builder:
         typed = value == TYPED
         if step is screen.typed and screen.word("check") == SITE_CODE:
             field, typed = "site", True
-        slot = SLOT_OF.get(value, 0)
+        slot, choice = SLOT_OF.get(value, 0), CHOICE_OF.get(value, 0)
         needs = tuple(need.value for need in step.needs)
         to = step.to.value if step.to else ""
         return Action(
             to=to,
             field=field,
-            value="" if typed or slot else value,
+            value="" if typed or slot or choice else value,
             slot=slot,
+            choice=choice,
             typed=typed,
-            words=self.words(key, step, texts) if field and not (typed or slot) else _frozen({}),
+            words=self.words(key, step, texts) if field and not (typed or slot or choice) else _frozen({}),
             language=step.language.value if step.language else None,
             row=tuple(word.value for word in step.row) if step.row is not None else None,
             act=step.act.value if step.act else (screen.word("act") or None) if field else None,
             ask=step.ask.value if step.ask else None,
             answers=_frozen({answer: target.value for answer, target in step.answers.items()}),
             needs=needs,
-            guarded=bool(slot or needs or to == MORE),
+            guarded=bool(slot or choice or needs or to == MORE),
         )
 
     def words(self, key: str, step: Step, texts: Mapping[str, str]) -> Mapping[str, str]:

@@ -22,17 +22,28 @@ SITE_SEPTETS = 12
 NUMBER_SEPTETS = 10
 NUMBERS = ("emg", "child", "gbv")
 SLOTS = tuple(f"s{number}" for number in range(1, SITES_PER_PAGE + 1))
-FIXED = {"ref": 6, "d": 5, "hh": 5}
+FIXED = {"ref": 6, "d": 5, "d2": 5, "hh": 5}
 """Placeholders whose values always have the same length, in septets."""
+LETTER = {"message": 90, "question": 60, "closing": 60}
+"""What a case worker may write to a reporter, by the placeholder that shows it: at most so many septets."""
+ANSWER_SEPTETS = 12
+ANSWERS = tuple(f"a{number}" for number in range(1, 5))
+"""The answers that a question of a case worker lists, each on a key of its own."""
 
 CHOICE, DIGITS, TEXT, SAY, END = KINDS = ("choice", "digits", "text", "say", "end")
 NEXT, CONFIRM, MORE, BACK = WAYS = ("next", "confirm", "more", "back")
 HOME = "00"
 """Where `Action.to` says that key: no screen can be called so."""
 SITES, TIPS = LISTS = ("sites", "tips")
-SITE_CODE, CODE = CHECKS = ("site_code", "code")
-FILE, ADD, *_ = ACTS = ("file", "add", "letter", "consent", "accept")
-QUESTIONS = ("code",)
+SITE_CODE, CODE, NUMBER = CHECKS = ("site_code", "code", "number")
+FILE, ADD, LETTER_ACT, RATE, WITHDRAW, CONSENT, *_ = ACTS = (
+    "file", "add", "letter", "rate", "withdraw", "consent", "accept",
+)  # fmt: skip
+BY_CODE, ERASABLE = QUESTIONS = ("code", "withdraw")
+NOTHING = "nothing"
+"""The answer to a question about a code that shows nothing: what follows is about no report."""
+CONTACT = ("how", "number", "hours")
+"""Fields that say how a reporter can be reached: never part of what a report holds."""
 SEVERITIES = ("P0", "P1", "P2", "P3")
 """From the worst to the mildest."""
 
@@ -129,21 +140,24 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Act:
     """Something to be done once: the kind, how many inputs lead up to it (its own included), the answers that
-    are new with it (all of them for `file`), and every field known by then with its value."""
+    are new with it (all of them for `file`), and every field known by then with its value. `about` says of which
+    report: the `upto` of the act that filed it, or of the question whose code found it."""
 
     kind: str
     upto: int
     answers: tuple[Answer, ...]
     facts: Mapping[str, str] = dataclasses.field(repr=False)
+    about: int
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something only the store can answer, about `argument`; `upto` as in an act."""
+    """Something only the store can answer, about `argument`; `upto` and `about` as in an act."""
 
     kind: str
     upto: int
     argument: str = dataclasses.field(repr=False)
+    about: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +165,9 @@ class Turn:
     """Where a list of key presses leads.
 
     `language` is None until one is chosen; `line` names a line to put above the screen; `values` fill
-    placeholders; `acts` stand in their order; with a `question` the rest of the inputs is still unread.
+    placeholders; `acts` stand in their order; with a `question` the rest of the inputs is still unread. `asked`
+    are the questions answered so far, in their order; `code` is the one typed last that found a report, if nothing
+    was filed since.
     """
 
     screen: str
@@ -163,6 +179,8 @@ class Turn:
     acts: tuple[Act, ...]
     question: Question | None
     facts: Mapping[str, str] = dataclasses.field(repr=False)
+    asked: tuple[Question, ...] = ()
+    code: str | None = dataclasses.field(default=None, repr=False)
 
     @property
     def filed(self) -> Act | None:
@@ -216,6 +234,8 @@ class Roles:
     down: str
     not_arrived: str
     not_kept: str
+    call_back: str
+    """The topic of a report that a reporter asks to be called about without having made one."""
     wrong_key: str
     number_removed: str
     other_place: str
@@ -224,12 +244,14 @@ class Roles:
 @dataclass(frozen=True, slots=True)
 class Action:
     """What a key does. `to` is a screen, one of `WAYS`, or `HOME`; `words` by language; `slot` is the number
-    of a site on the page, or 0; `typed` says that the value is what was typed."""
+    of a site on the page, `choice` that of an answer which a question lists, or 0; `typed` says that the value is
+    what was typed."""
 
     to: str
     field: str | None = None
     value: str = ""
     slot: int = 0
+    choice: int = 0
     typed: bool = False
     words: Mapping[str, str] = dataclasses.field(default_factory=dict)
     language: str | None = None
@@ -280,6 +302,15 @@ class Screen:
     layouts: Mapping[str, Layout]
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A ready sentence of a case worker to a reporter: its text by language, and the answers it lists, by language
+    each."""
+
+    text: Mapping[str, str]
+    answers: tuple[Mapping[str, str], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Book:
     """All flow files and their translations, compiled. `digest` is 16 hex digits of their content; `lines`,
@@ -292,10 +323,15 @@ class Book:
     lines: Mapping[str, Mapping[str, str]] = dataclasses.field(repr=False)
     tips: Mapping[str, tuple[str, ...]] = dataclasses.field(repr=False)
     messages: Mapping[str, Mapping[str, str]] = dataclasses.field(repr=False)
+    letters: Mapping[str, Letter] = dataclasses.field(repr=False)
+    closings: Mapping[str, Mapping[str, str]] = dataclasses.field(repr=False)
+    """What a reporter reads when a report is closed, by the reason it was closed for, and by language."""
     topics: Mapping[str, Topic] = dataclasses.field(repr=False)
     severities: Mapping[str, Clock] = dataclasses.field(repr=False)
     raises: tuple[Raise, ...] = dataclasses.field(repr=False)
     moves: Mapping[str, str] = dataclasses.field(repr=False)
+    kept: Mapping[str, int] = dataclasses.field(repr=False)
+    """By lane, how many months a closed report is kept."""
     names: Mapping[str, str] = dataclasses.field(repr=False)
     typed_for: Mapping[str, str] = dataclasses.field(repr=False)
     """A typed word, folded, → its key."""

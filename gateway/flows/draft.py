@@ -11,13 +11,14 @@ from gateway.flows.definition import Problem, Roles
 from gateway.flows.source import Table, Text
 
 SECTIONS = (
-    "book", "screens", "lines", "tips", "messages", "topics", "severities", "raises", "moves", "names",
-    "typed_for",
+    "book", "screens", "lines", "tips", "messages", "letters", "closings", "topics", "severities", "raises",
+    "moves", "kept", "names", "typed_for",
 )  # fmt: skip
 ROLES = tuple(Roles.__dataclass_fields__)
 TOPIC_KEYS = ("name", "severity", "lane", "confirm", "details")
 CLOCK_KEYS = ("accept", "first", "update")
 SCREEN_KEYS = ("kind", "text", "one_text", "digits", "check", "wrong", "lists", "act", "keys", "typed")
+LETTER_KEYS = ("text", "answers")
 STEP_KEYS = ("to", "set", "label", "language", "row", "act", "ask", "answers", "needs")
 
 
@@ -77,11 +78,15 @@ class Draft:
     lines: Mapping[str, Text]
     tips: Mapping[str, Text]
     messages: Mapping[str, Text]
+    letters: Mapping[str, tuple[Text, tuple[Text, ...]]]
+    """Name → (its text, the names of the lines that are its answers)."""
+    closings: Mapping[str, Text]
     topics: Mapping[str, tuple[Text, Mapping[str, Text]]]
     severities: Mapping[str, tuple[Text, Mapping[str, Text]]]
     raises: Mapping[str, tuple[Text, Text | None, tuple[Text, ...]]]
     """Value → (itself, the severity, or the values it must stand beside)."""
     moves: Mapping[str, tuple[Text, Text]]
+    kept: Mapping[str, Text]
     names: Mapping[str, Text]
     typed_for: Mapping[str, tuple[Text, ...]]
 
@@ -114,6 +119,12 @@ class Shaper:
             lines=self.texts("lines", found["lines"]),
             tips=self.texts("tips", found["tips"]),
             messages=self.texts("messages", found["messages"]),
+            letters={
+                name.value: letter
+                for name, value in found["letters"].items()
+                if (letter := self.letter(name, value)) is not None
+            },
+            closings=self.texts("closings", found["closings"]),
             topics=self.records("topic", found["topics"], TOPIC_KEYS),
             severities=self.records("severity", found["severities"], CLOCK_KEYS),
             raises={name.value: self.raising(name, value) for name, value in found["raises"].items()},
@@ -122,6 +133,7 @@ class Shaper:
                 for name, value in found["moves"].items()
                 if (text := self.text(name, value)) is not None
             },
+            kept=self.texts("kept", found["kept"]),
             names=self.texts("names", found["names"]),
             typed_for={
                 name.value: text.words()
@@ -177,6 +189,13 @@ class Shaper:
             return name, value, ()
         beside = self.texts(f"raises {name.value}", value.entries, ("up",))
         return name, None, beside["up"].words() if "up" in beside else ()
+
+    def letter(self, name: Text, value: Text | Table) -> tuple[Text, tuple[Text, ...]] | None:
+        words = self.texts(f"letter {name.value}", self.table(name, value), LETTER_KEYS)
+        if "text" not in words:
+            self.problem(name, f"letter {name.value}: text is missing")
+            return None
+        return words["text"], words["answers"].words() if "answers" in words else ()
 
     def screen(self, name: Text, value: Text | Table) -> DraftScreen:
         what = f"screen {name.value}"

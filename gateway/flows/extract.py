@@ -9,11 +9,19 @@ from typing import IO
 
 import yaml
 
+from gateway.flows.definition import LETTER, SCREEN_SEPTETS
+
 _SECTIONS = {
-    "phone": {"screens": "text", "lines": "", "tips": "", "messages": ""},
+    "phone": {"screens": "text", "lines": "", "tips": "", "messages": "", "letters": "text", "closings": ""},
     "web": {"topics": "name", "names": ""},
 }
 """The sections whose texts belong to a domain, and under which key of an entry the text stands."""
+_MOST = {
+    "tips": 110,
+    "letters": LETTER["message"],
+    "questions": LETTER["question"],
+    "closings": LETTER["closing"],
+}
 
 
 def extract(
@@ -50,7 +58,7 @@ def extract(
 
 def _comment(section: str, held: Mapping[str, yaml.Node]) -> str:
     kind = held.get("kind")
-    most = 110 if section == "tips" else 160
+    most = _MOST.get("questions" if "answers" in held else section, SCREEN_SEPTETS)
     what = f"{kind.value} screen" if isinstance(kind, yaml.ScalarNode) else section.removesuffix("s")
     return f"{what}, at most {most} septets"
 

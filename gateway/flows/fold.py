@@ -7,15 +7,21 @@ from collections.abc import Mapping, Sequence
 from gateway import text
 from gateway.flows.definition import (
     ADD,
+    ANSWERS,
     BACK,
+    BY_CODE,
     CODE,
     CONFIRM,
+    CONSENT,
+    CONTACT,
     DIGITS,
     FILE,
     FRENCH,
     HOME,
     MORE,
     NEXT,
+    NOTHING,
+    NUMBER,
     SITE_CODE,
     SITES_PER_PAGE,
     TEXT,
@@ -38,7 +44,10 @@ _REMOVED = "[...]"
 _LONGEST_WORD = 40
 
 _Answers = tuple[Answer, ...]
-_State = tuple[Screen, str | None, int, tuple[str, ...], _Answers, _Answers, Mapping[str, str], int]
+_About = tuple[int, str | None]
+"""What a path is about: the place where its report was filed or asked for (0: none), and the code that was typed.
+"""
+_State = tuple[Screen, str | None, int, tuple[str, ...], _Answers, _Answers, Mapping[str, str], int, _About]
 
 
 def fold(book: Book, inputs: Sequence[str], known: Known) -> Turn:
@@ -65,8 +74,8 @@ class _Walk:
     """One way through the book, key by key."""
 
     __slots__ = (
-        "acts", "added", "answers", "book", "fresh", "known", "language", "line", "page", "question", "row",
-        "screen", "since", "stack", "values", "wrong",
+        "about", "acts", "added", "answers", "asked", "book", "fresh", "known", "language", "line", "page",
+        "question", "row", "screen", "since", "stack", "values", "wrong",
     )  # fmt: skip
 
     def __init__(self, book: Book, known: Known) -> None:
@@ -86,6 +95,8 @@ class _Walk:
         # How much of the stack lies before the caller last turned back by a key that leads forward.
         self.since = 0
         self.acts: list[Act] = []
+        self.asked: list[Question] = []
+        self.about: _About = (0, None)
         self.question: Question | None = None
         self.line: str | None = None
         self.wrong = 0
@@ -122,24 +133,31 @@ class _Walk:
             tuple(self.acts),
             self.question,
             facts,
+            tuple(self.asked),
+            self.about[1],
         )
 
     def _press(self, action: Action | None, typed: str, upto: int) -> None:
         if action is None:
             self._wrong_key()
             return
-        to, values = action.to, self.values
+        to, values, about = action.to, self.values, self.about
         if action.ask is not None:
+            question = Question(action.ask, upto, typed, self.about[0])
             reply = self.known.replies.get((action.ask, upto))
             if reply is None:
-                self.question = Question(action.ask, upto, typed)
+                self.question = question
                 self.line = None
                 return
             if reply.answer not in action.answers:
                 self._wrong_key()
                 return
+            self.asked.append(question)
             to = action.answers[reply.answer]
-            values = {name: " ".join(text.to_gsm7(told).split()) for name, told in reply.values.items()}
+            if reply.values or action.ask == BY_CODE:
+                values = {name: " ".join(text.to_gsm7(told).split()) for name, told in reply.values.items()}
+            if action.ask == BY_CODE:
+                about = (0, None) if reply.answer == NOTHING else (upto, typed)
         self.wrong = 0
         self.line = None
         if to == HOME:
@@ -150,10 +168,13 @@ class _Walk:
             self.stack.append(self._state())
             self.page = (self.page + 1) % pages(self.book, self.screen, self.known)
         else:
-            self._go(action, to, typed, upto, values)
+            self._go(action, to, typed, upto, values, about)
 
-    def _go(self, action: Action, to: str, typed: str, upto: int, values: Mapping[str, str]) -> None:
+    def _go(
+        self, action: Action, to: str, typed: str, upto: int, values: Mapping[str, str], about: _About
+    ) -> None:
         here = self._state()
+        self.about = about
         if action.language is not None:
             self.language = action.language
         answer = self._answer(action, typed)
@@ -197,6 +218,8 @@ class _Walk:
             return None
         if action.slot:
             value, words = self.known.by_place[self.page * SITES_PER_PAGE + action.slot]
+        elif action.choice:
+            value = words = self.values[ANSWERS[action.choice - 1]]
         elif not action.typed:
             value, words = action.value, action.words[self.language or FRENCH]
         elif self.screen.check == SITE_CODE:
@@ -213,14 +236,29 @@ class _Walk:
         return answer
 
     def _act(self, kind: str, answer: Answer | None, upto: int) -> None:
-        carried = self.answers if kind == FILE else self.fresh
+        carried = self.fresh
         if kind == ADD:
             carried = (answer,) if answer else ()
             if answer:
                 self.added[answer.field] = answer
         else:
             self.fresh = ()
-        self.acts.append(Act(kind, upto, carried, {each.field: each.value for each in self.answers}))
+        if kind == FILE:
+            carried = tuple(each for each in self.answers if each.field not in CONTACT)
+            self.about = (upto, None)
+        elif kind == CONSENT:
+            carried = tuple(each for each in self.answers if each.field in CONTACT)
+            if not self.about[0]:
+                # There must be a report, so that there is a code to know a true caller by.
+                self._file_for_call_back(upto)
+        facts = {each.field: each.value for each in self.answers}
+        self.acts.append(Act(kind, upto, carried, facts, self.about[0]))
+
+    def _file_for_call_back(self, upto: int) -> None:
+        if all(each.field != "topic" for each in self.answers):
+            topic = Answer(self.screen.name, "topic", self.book.roles.call_back, "")
+            self.answers = _with(self.answers, {"topic": topic})
+        self._act(FILE, None, upto)
 
     def _wrong_key(self) -> None:
         self.wrong += 1
@@ -248,6 +286,7 @@ class _Walk:
         if self.stack:
             (
                 self.screen, self.language, self.page, self.row, self.answers, self.fresh, self.values, self.since,
+                self.about,
             ) = self.stack.pop()  # fmt: skip
             self.answers = _with(self.answers, self.added)
 
@@ -263,6 +302,7 @@ class _Walk:
     def _state(self) -> _State:
         return (
             self.screen, self.language, self.page, self.row, self.answers, self.fresh, self.values, self.since,
+            self.about,
         )  # fmt: skip
 
     def _free_words(self, inputs: Sequence[str], at: int) -> int:
@@ -281,6 +321,9 @@ class _Walk:
         screen = self.screen
         if screen.kind == DIGITS:
             digits = typed.replace(" ", "").replace("-", "")
+            if screen.check == NUMBER:
+                number = text.mobile_number(digits)
+                return (screen.typed if number else None), number or digits
             right = len(digits) == screen.digits and digits.isascii() and digits.isdigit()
             if right and screen.check == SITE_CODE:
                 right = digits in self.known.by_code
@@ -300,7 +343,8 @@ class _Walk:
     def _offered(self, action: Action | None) -> Action | None:
         if action is None or not action.guarded:
             return action
-        return action if offered(self.book, self.screen, action, self.known, self.page) else None
+        shown = offered(self.book, self.screen, action, self.known, self.page, self.values)
+        return action if shown else None
 
     def _ends(self, action: Action) -> bool:
         """Whether a key leads to an end."""

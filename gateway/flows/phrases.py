@@ -5,10 +5,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gateway.flows.checks import EVERYWHERE, SLOT_OF
+from gateway.flows.checks import CHOICE_OF, EVERYWHERE, SLOT_OF, answering
 from gateway.flows.definition import (
+    ANSWER_SEPTETS,
+    ANSWERS,
     FIXED,
     LANGUAGES,
+    LETTER,
     NUMBER_SEPTETS,
     NUMBERS,
     SCREEN_SEPTETS,
@@ -57,18 +60,13 @@ class Phrases:
     def check(self) -> None:
         for context, text in self._translated():
             self._translations(context, text)
-        answering = {
-            answer.value
-            for screen in self.draft.screens.values()
-            for _, step in screen.steps()
-            for answer in step.answers.values()
-        }
+        answers = answering(self.draft)
         for screen in self.draft.screens.values():
             if "text" in screen.plain:
                 allowed = {"site", "topic", "code", *NUMBERS}
                 allowed |= set(SLOTS) if screen.word("lists") == SITES else set()
                 allowed |= {"tip"} if screen.word("lists") == TIPS else set()
-                allowed |= set(FIXED) if screen.name in answering else set()
+                allowed |= {*FIXED, *LETTER, *ANSWERS} if screen.name in answers else set()
                 text = screen.plain["text"]
                 versions = {SOURCE: text} | ({} if screen.one_text else self.versions(screen.name, text))
                 self._texts(f"screen {screen.name}", versions, allowed, SCREEN_SEPTETS)
@@ -81,6 +79,17 @@ class Phrases:
         ):
             for name, text in texts.items():
                 self._texts(f"{what} {name}", {SOURCE: text, **self.versions(name, text)}, allowed, limit)
+        listed = {answer.value for _, answers in self.draft.letters.values() for answer in answers}
+        for name, (text, held) in self.draft.letters.items():
+            limit = LETTER["question" if held else "message"]
+            self._texts(f"letter {name}", {SOURCE: text, **self.versions(name, text)}, set(), limit)
+        for name, text in self.draft.closings.items():
+            versions = {SOURCE: text, **self.versions(name, text)}
+            self._texts(f"closing {name}", versions, set(), LETTER["closing"])
+        for name in sorted(listed & set(self.draft.lines)):
+            line = self.draft.lines[name]
+            versions = {SOURCE: line, **self.versions(name, line)}
+            self._texts(f"line {name}, an answer", versions, set(), ANSWER_SEPTETS)
 
     def _problem(self, at: Text, text: str) -> None:
         self.problems.append(Problem(at.file, at.line, text))
@@ -102,8 +111,10 @@ class Phrases:
         for screen in self.draft.screens.values():
             if "text" in screen.plain and not screen.one_text:
                 yield screen.name, screen.plain["text"]
-        for texts in (self.draft.lines, self.draft.tips, self.draft.messages):
+        for texts in (self.draft.lines, self.draft.tips, self.draft.messages, self.draft.closings):
             yield from texts.items()
+        for name, (text, _) in self.draft.letters.items():
+            yield name, text
 
     def _translations(self, context: str, text: Text) -> None:
         for language, catalogue in self.catalogues.items():
@@ -141,8 +152,8 @@ class Phrases:
                 self._problem(text, f"{what}: {long} septets, at most {limit} fit")
 
     def _filled(self, text: str, language: str) -> str:
-        widest = {**FIXED, "code": CODE_SEPTETS, **dict.fromkeys(NUMBERS, NUMBER_SEPTETS)}
-        widest |= dict.fromkeys(SLOTS, SITE_SEPTETS)
+        widest = {**FIXED, **LETTER, "code": CODE_SEPTETS, **dict.fromkeys(NUMBERS, NUMBER_SEPTETS)}
+        widest |= dict.fromkeys(SLOTS, SITE_SEPTETS) | dict.fromkeys(ANSWERS, ANSWER_SEPTETS)
         for name in set(PLACEHOLDER.findall(text)) - widest.keys():
             widest[name] = self._widest(name, language)
         return PLACEHOLDER.sub(lambda gap: "x" * widest[gap[1]], text)
@@ -199,7 +210,7 @@ class Phrases:
             if step is None:
                 continue
             needs = tuple(need.value for need in step.needs)
-            slot = step.value.value if step.value and step.value.value in SLOT_OF else None
+            slot = step.value.value if step.value and step.value.value in (*SLOT_OF, *CHOICE_OF) else None
             wanted = (slot[1:-1],) if slot else needs if piece.names and len(needs) == 1 else ()
             if piece.names != wanted:
                 held, right = (" ".join(f"{{{name}}}" for name in names) for names in (piece.names, wanted))

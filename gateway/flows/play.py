@@ -5,13 +5,32 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 
-from gateway.flows.definition import SITES_PER_PAGE, Book, Known, Site
+from gateway.flows.definition import (
+    ANSWER_SEPTETS,
+    ANSWERS,
+    FIXED,
+    LETTER,
+    NOTHING,
+    SITES_PER_PAGE,
+    Book,
+    Known,
+    Question,
+    Reply,
+    Site,
+)
 from gateway.flows.fold import fold
 from gateway.flows.screen import render
 from gateway.text import septets
 
 CODE = "0000 0000 0000"
 WIDTH = 36
+_DONE = {
+    "file": "the report is made durable",
+    "add": "an answer is added to the report",
+    "letter": "the case worker gets an answer",
+    "consent": "the way to reach the caller is kept, sealed",
+    "withdraw": "the report is withdrawn",
+}
 
 
 def play(book: Book, ask: Callable[[str], str], show: Callable[[str], None]) -> None:
@@ -23,8 +42,11 @@ def play(book: Book, ask: Callable[[str], str], show: Callable[[str], None]) -> 
     done = 0
     while True:
         turn = fold(book, inputs, known)
+        while turn.question is not None:
+            known = known.answered(turn.question.kind, turn.question.upto, _asked(book, turn.question, ask, show))
+            turn = fold(book, inputs, known)
         for act in turn.acts[done:]:
-            show(f"  ({act.kind}: here the report is {'made durable' if act.kind == 'file' else 'added to'})")
+            show(f"  ({act.kind}: here {_DONE.get(act.kind, 'something is done about the report')})")
         done = len(turn.acts)
         words = render(book, turn, known, code=CODE)
         show(
@@ -46,6 +68,24 @@ def play(book: Book, ask: Callable[[str], str], show: Callable[[str], None]) -> 
         if not typed:
             return
         inputs.extend(typed.split("*"))
+
+
+def _asked(book: Book, question: Question, ask: Callable[[str], str], show: Callable[[str], None]) -> Reply:
+    """What the store would answer: whoever plays chooses."""
+    actions = [
+        action
+        for screen in book.screens.values()
+        for action in (*screen.keys.values(), *([screen.typed] if screen.typed else []))
+    ]
+    answers = next(list(action.answers) for action in actions if action.ask == question.kind)
+    show(f"  (here the store is asked; it may answer {', '.join(answers)})")
+    try:
+        chosen = ask("  store> ").strip()
+    except (EOFError, KeyboardInterrupt):
+        chosen = ""
+    values = {name: "x" * septets_ for name, septets_ in {**FIXED, **LETTER}.items()}
+    values |= {"d": "21/11", "d2": "28/11", **dict.fromkeys(ANSWERS, "x" * ANSWER_SEPTETS)}
+    return Reply(chosen if chosen in answers else NOTHING, values)
 
 
 def _wrapped(words: str) -> list[str]:

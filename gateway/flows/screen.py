@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from gateway.flows.definition import (
+    ANSWERS,
     FIXED,
     FRENCH,
     MORE,
@@ -52,8 +53,12 @@ def pages(book: Book, screen: Screen, known: Known) -> int:
     return known.pages if screen.lists == SITES else len(book.tips[FRENCH])
 
 
-def offered(book: Book, screen: Screen, action: Action, known: Known, page: int) -> bool:
-    """Whether a guarded action leads anywhere just now."""
+def offered(
+    book: Book, screen: Screen, action: Action, known: Known, page: int, values: Mapping[str, str]
+) -> bool:
+    """Whether a guarded action leads anywhere just now. `values` are those that fill the screen."""
+    if action.choice:
+        return ANSWERS[action.choice - 1] in values
     if action.to == MORE and pages(book, screen, known) < 2:
         return False
     if action.slot and page * SITES_PER_PAGE + action.slot not in known.by_place:
@@ -126,7 +131,8 @@ def _filled(
         for piece in line:
             if piece.key is not None:
                 action = screen.keys.get(piece.key)
-                if action and action.guarded and not offered(book, screen, action, known, turn.page):
+                here = known, turn.page, turn.values
+                if action and action.guarded and not offered(book, screen, action, *here):
                     continue
             text = piece.text
             if piece.names:

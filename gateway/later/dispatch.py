@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway import log
-from gateway.casework import caseworker, journal, message, plan, referral, report, route
-from gateway.casework.journal import Verb
+from gateway.casework import caseworker, exclusion, journal, message, plan, referral, report, route
+from gateway.casework.verb import Verb
 from gateway.db import Unavailable
 from gateway.runtime import Runtime, Unit
 
@@ -61,6 +61,12 @@ def bring(
 ) -> bool:
     """Offer a report to one person (`to`, or the next of its plan who is not `by`) and queue their SMS. False, and
     tried again in a minute, when nobody is there."""
+    if not found.accused_known:
+        # As long as nobody has said who did it, or who is in charge, only independent people are told.
+        dependent = exclusion.dependent(caseworker.every(unit.db))
+        referral.leave_out(unit.db, found, dependent, now)
+        if to in dependent:
+            return False
     asked = referral.asked(unit.db, found.id)
     person = to or _next(rt, unit, found, asked, by)
     if person is None:
@@ -82,15 +88,7 @@ def _next(rt: Runtime, unit: Unit, found: report.Coarse, asked: list[int], by: i
     turn, so that an unanswered report is never silent."""
     planned = plan.people(unit.db, found.id)
     if not planned:
-        fresh = route.plan(
-            lane=found.lane,
-            site=found.site_id,
-            language=found.language,
-            people=caseworker.every(unit.db),
-            load=report.load(unit.db),
-        )
-        left_out = referral.left_out(unit.db, found.id)
-        report.extend_plan(unit.db, found.id, [step for step in fresh if step.person not in left_out])
+        report.extend_plan(unit.db, found.id, _fresh(unit, found))
         planned = plan.people(unit.db, found.id)
     planned = [(person, reason) for person, reason in planned if person != by]
     fresh_people = [person for person, _ in planned if person not in asked]
@@ -100,6 +98,23 @@ def _next(rt: Runtime, unit: Unit, found: report.Coarse, asked: list[int], by: i
         person for person, _ in planned
     ]
     return min(last, key=lambda person: _last_place(asked, person)) if last else None
+
+
+def _fresh(unit: Unit, found: report.Coarse) -> list[route.Step]:
+    """A plan made anew, because everybody of the first has left. Only whoever still holds the report's key was
+    never left out of it; and somebody who came here after it was filed cannot have been."""
+    people = caseworker.every(unit.db)
+    steps = route.plan(
+        lane=found.lane,
+        site=found.site_id,
+        language=found.language,
+        people=people,
+        load=report.load(unit.db),
+    )
+    may = plan.holds(unit.db, found.id) | journal.came_after(unit.db, found.id)
+    if not found.accused_known:
+        may -= exclusion.dependent(people)
+    return [step for step in steps if step.person in may]
 
 
 def _last_place(asked: list[int], person: int) -> int:

@@ -1,5 +1,5 @@
-"""Forget what is no longer needed: acts whose keys are gone, ended sessions, stray delivery reports, and what
-the database's own log still holds of rows that were replaced.
+"""Forget what is no longer needed: acts whose keys are gone, ended sessions, stray delivery reports, numbers of
+reporters, reports that were kept for long enough, and what the database still holds of rows that were replaced.
 
 The day's key steps first, callers or none: what is marked with an older one can be known by nobody any more.
 """
@@ -9,7 +9,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from gateway import log
-from gateway.casework import account, act, message
+from gateway.casework import account, act, contact, guess, journal, message
+from gateway.casework.verb import Verb
+from gateway.later.erase import erase
 from gateway.runtime import Runtime
 
 STRAY = timedelta(days=1)
@@ -20,13 +22,17 @@ _MIRROR = 2.0
 def purge(rt: Runtime) -> None:
     """One round; running it again does no harm."""
     day, now = _keep_keys(rt), rt.now()
+    erased = erase(rt)
     with rt.begin() as unit:
-        acts = act.forget(unit.db, day) if day else 0
+        acts = act.forget(unit.db, day) + guess.forget(unit.db, day) if day else 0
+        numbers = contact.erase_old(unit.db, rt.today())
+        for report_id in numbers:
+            journal.write(unit.db, now, Verb.NUMBER_ERASED, report=report_id)
         sessions = account.forget_ended(unit.db, now)
         strays = message.forget_early(unit.db, now - STRAY)
     rt.db.checkpoint()
-    if acts or sessions or strays:
-        log.event("purged", count=acts + sessions + strays)
+    if acts or sessions or strays or numbers or erased:
+        log.event("purged", count=acts + sessions + strays + len(numbers) + erased)
 
 
 def _keep_keys(rt: Runtime) -> date | None:
@@ -36,6 +42,8 @@ def _keep_keys(rt: Runtime) -> date | None:
     try:
         day, _, _ = rt.vault.days.overlapping(rt.today())
         rt.vault.months.prepare(day)
+        # Whoever asked in a week before this one did so longer ago than a number is kept.
+        rt.vault.weeks.destroy_before(day - contact.LASTS)
     except OSError as error:  # what is in the database is still to be forgotten
         log.warn("keys.not_kept", error=error)
     if rt.vault.directory.bring_into_step(_MIRROR):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from gateway import flows, log
-from gateway.casework import caseworker, message, referral
+from gateway.casework import caseworker, message, referral, reminder
 from gateway.providers import SendFailed
 from gateway.runtime import Runtime, Unit
 from gateway.vault import SealBroken
 
+REMINDER = "reminder"
 SENDERS = 16
 """Threads, and messages claimed at once: nobody holds a lease on what waits behind a slow provider. At 150 ms an
 SMS that is about a hundred a second."""
@@ -17,7 +18,7 @@ SMS that is about a hundred a second."""
 
 def send(rt: Runtime) -> int:
     """Send every message that is due; returns how many were tried."""
-    tried = 0
+    tried = remind(rt)
     with ThreadPoolExecutor(SENDERS, thread_name_prefix="sender") as pool:
         while True:
             with rt.begin() as unit:
@@ -26,6 +27,25 @@ def send(rt: Runtime) -> int:
                 return tried
             tried += len(claimed)
             list(pool.map(lambda due: _one(rt, due), claimed))
+
+
+def remind(rt: Runtime) -> int:
+    """Send the neutral SMS that reporters asked for, each at most once: it is taken out before it leaves, and one
+    of which nobody knows whether it left is not sent again. Returns how many were tried."""
+    tried = 0
+    while True:
+        with rt.begin() as unit:
+            taken = reminder.take(unit.db, rt.vault, rt.now())
+        if taken is None:
+            return tried
+        tried += 1
+        try:
+            rt.provider.send_sms(taken.number, flows.write_message(rt.book, REMINDER, taken.language))
+        except SendFailed as failure:
+            log.warn("reminder.not_sent", reason=failure.kind)
+            if failure.kind in ("retry", "held"):  # nothing has left
+                with rt.begin() as unit:
+                    reminder.queue(unit.db, rt.vault, taken.number, taken.language, rt.now(), taken.until)
 
 
 def _one(rt: Runtime, due: message.Due) -> None:

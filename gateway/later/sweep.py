@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from gateway.casework import journal, message, report
-from gateway.casework.journal import Verb
+from gateway.casework import journal, message, reminder, report
+from gateway.casework.verb import Verb
 from gateway.later.dispatch import dispatch, one_by_one
 from gateway.later.escalate import escalate
 from gateway.later.send import send
@@ -23,7 +23,7 @@ def sweep(rt: Runtime) -> int:
     due = rt.now() - (GRACE if rt.nudger.reachable() else timedelta(0))
     with rt.db.read() as db:
         waiting = report.to_dispatch(db, due, BATCH)
-        outbox = message.is_due(db, due)
+        outbox = message.is_due(db, due) or reminder.is_due(db, due)
     done = one_by_one(rt, "dispatch", waiting, partial(dispatch, rt), _put_off) + escalate(rt)
     if outbox or done:
         done += send(rt)

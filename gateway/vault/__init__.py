@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Self
 
 from gateway.vault import escrow
+from gateway.vault.code import CodeKeys, shown
 from gateway.vault.code import derive as _derive_code
-from gateway.vault.code import shown
-from gateway.vault.code import token as _code_token
+from gateway.vault.code import keys as _code_keys
 from gateway.vault.days import DayKeys
 from gateway.vault.directory import KeyDirectory, KeysMissing, create
 from gateway.vault.months import MonthKeys
@@ -39,8 +39,10 @@ from gateway.vault.people import (
     unlock,
 )
 from gateway.vault.seal import SealBroken, keyed, seal, unseal
+from gateway.vault.weeks import WeekKeys
 
 __all__ = [
+    "CodeKeys",
     "Enrolment",
     "KeyDirectory",
     "KeysMissing",
@@ -67,6 +69,8 @@ __all__ = [
     "unlock",
 ]
 
+BUCKETS = 4096
+"""Callers are counted in so many buckets a day: whoever reads a bucket's number knows of nobody."""
 FIRST, NEWEST = -1, 0
 """Of the server's keys: what must never change hangs on the first, everything else on the newest."""
 
@@ -94,10 +98,11 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class ReportKey:
-    """A new report's public key with what attests it, and its private half enclosed for each reader and for the
-    escrow."""
+    """A new report's public key and its reporter's, with what attests both, and the report's private half enclosed
+    for each reader and for the escrow."""
 
     public: bytes
+    reply: bytes
     attest: bytes
     month: str
     envelopes: dict[int, bytes] = field(repr=False)
@@ -114,6 +119,7 @@ class Vault:
         self.journal_key = self._derived("journal", FIRST)
         self.days = DayKeys(self.directory)
         self.months = MonthKeys(self.directory)
+        self.weeks = WeekKeys(self.directory)
 
     @classmethod
     def open_directory(cls, directory: Path, mirror: Path | None = None) -> Self:
@@ -126,8 +132,9 @@ class Vault:
 
     # Reports: sealed to their own key pair.
 
-    def report_key(self, place: str, day: date, readers: Iterable[Reader]) -> ReportKey:
-        """A key pair for the report at `place`, filed on `day`, for whichever readers have an attested key."""
+    def report_key(self, place: str, day: date, readers: Iterable[Reader], reply: bytes) -> ReportKey:
+        """A key pair for the report at `place`, filed on `day`, for whichever readers have an attested key.
+        `reply` is the public half of its reporter's reply key, and is attested with it."""
         month, month_key = self.months.to_file(day)
         pair = new_pair()
         envelopes = {
@@ -137,16 +144,28 @@ class Vault:
         }
         held = escrow.public(self.directory)
         kept = enclose(pair.private, _for(place, "escrow"), held, month_key) if held else None
-        return ReportKey(
-            pair.public, self._of_report(self._servers[NEWEST], place, pair.public), month, envelopes, kept
+        attest = self._of_report(self._servers[NEWEST], place, pair.public, reply)
+        return ReportKey(pair.public, reply, attest, month, envelopes, kept)
+
+    def is_of_report(self, place: str, public: bytes, reply: bytes | None, attest: bytes) -> bool:
+        """Whether these public keys were made here for the report at `place`. What is added later is sealed to
+        them: whoever could put their own into the row would read that."""
+        return any(
+            hmac.compare_digest(self._of_report(server, place, public, reply or b""), attest)
+            for server in self._each_server()
         )
 
-    def is_of_report(self, place: str, public: bytes, attest: bytes) -> bool:
-        """Whether this public key was made here for the report at `place`. What is added later is sealed to it:
-        whoever could put their own into the row would read that."""
-        return any(
-            hmac.compare_digest(self._of_report(server, place, public), attest) for server in self._each_server()
-        )
+    def seal_contact(self, place: str, public: bytes, week: str, body: bytes) -> bytes:
+        """How a reporter can be reached: sealed to the report, and locked by the key of its week. Raises OSError
+        when that key cannot be made, KeyError when it has been destroyed."""
+        return seal(self.weeks.key(week, make=True), place, seal_to(public, place, body))
+
+    def open_contact(self, report: Pair, place: str, week: str, blob: bytes) -> bytes:
+        """Raises SealBroken, also when the week's key has been destroyed."""
+        try:
+            return open_with(report, place, unseal(self.weeks.key(week), place, blob))
+        except KeyError:
+            raise SealBroken("the key of that week is gone") from None
 
     def open_envelope(self, reader: int | str, key: Pair, place: str, month: str, envelope: bytes) -> Pair:
         """The report's pair, for the person (or `"escrow"`) whom the envelope was made for. Raises SealBroken,
@@ -214,16 +233,34 @@ class Vault:
         """The twelve digits of a filing made on `day`. Raises KeyError when that day's key is gone."""
         return _derive_code(self.days.key(day, clock), material, attempt)
 
-    def code_token(self, code: str) -> bytes:
-        """What a report is found by when somebody types its code; takes about 17 ms on purpose."""
-        return _code_token(code, self._pepper)
+    def code_keys(self, code: str) -> CodeKeys:
+        """What a report is found by when somebody types its code, and what opens its letters; takes about 17 ms on
+        purpose."""
+        return _code_keys(code, self._pepper)
+
+    def bucket(self, clock: date, caller: str) -> tuple[date, int]:
+        """The day that counts, and in which of that day's BUCKETS a caller is counted."""
+        day, now, _ = self.days.overlapping(clock)
+        return day, int.from_bytes(keyed(now, caller.encode("utf-8"), "bucket", 16)[:2], "big") % BUCKETS
+
+    def seal_reply(self, day: date, clock: date, material: bytes, body: bytes) -> bytes:
+        """What a dialogue was answered, for the hops that follow: only who knows `material`, every key pressed up
+        to the question, opens it, and nobody after two days. Raises KeyError when that day's key is gone."""
+        return seal(self._reply_key(day, clock, material), "reply", body)
+
+    def open_reply(self, day: date, clock: date, material: bytes, blob: bytes) -> bytes:
+        """Raises SealBroken, and KeyError when that day's key is gone."""
+        return unseal(self._reply_key(day, clock, material), "reply", blob)
+
+    def _reply_key(self, day: date, clock: date, material: bytes) -> bytes:
+        return keyed(self.days.key(day, clock), material, "reply")
 
     def _derived(self, purpose: str, age: int) -> bytes:
         return keyed(self._servers[age], b"", purpose)
 
     @staticmethod
-    def _of_report(server: bytes, place: str, public: bytes) -> bytes:
-        return keyed(keyed(server, b"", "attest"), public + place.encode("utf-8"), "report key")
+    def _of_report(server: bytes, place: str, public: bytes, reply: bytes) -> bytes:
+        return keyed(keyed(server, b"", "attest"), public + reply + place.encode("utf-8"), "report key")
 
     def _each_server(self) -> Iterator[bytes]:
         """The server's keys, the newest first; then those that a rotation has put there since we looked last."""

@@ -1,20 +1,32 @@
 """The reporter's code: twelve digits, shown 4-4-4, the last a check digit.
 
-It is derived, never stored: from the day's key, the session and the inputs up to the filing. What is stored
-is a token that only a slow hash of the code gives.
+It is derived, never stored: from the day's key, the session and the inputs up to the filing. One slow hash of
+the code gives a token, which is stored and finds the report, and the private half of the reply key, which is not:
+what a case worker writes is sealed to its public half, and only the code opens it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from nacl import pwhash
 
 from gateway.text import check_digit
+from gateway.vault.pairs import Pair, pair_of
 from gateway.vault.seal import keyed
 
 DIGITS = 12
 
 # Argon2id, 19 MiB and two passes: the smallest that OWASP's password storage sheet accepts; about 17 ms.
 _MEMORY, _PASSES = 19 * 1024 * 1024, 2
+
+
+@dataclass(frozen=True, slots=True)
+class CodeKeys:
+    """What a code opens: the 32 bytes that its report is found by, and the pair that letters are sealed to."""
+
+    token: bytes = field(repr=False)
+    reply: Pair
 
 
 def derive(day_key: bytes, material: bytes, attempt: int) -> str:
@@ -29,8 +41,8 @@ def shown(code: str) -> str:
     return f"{code[:4]} {code[4:8]} {code[8:]}"
 
 
-def token(code: str, pepper: bytes) -> bytes:
-    """32 bytes that find the report of a code; a slow hash, salted with a key outside the database."""
+def keys(code: str, pepper: bytes) -> CodeKeys:
+    """What a code opens; a slow hash, salted with a key outside the database."""
     slow = pwhash.argon2id.kdf(
         64,
         code.encode("ascii"),
@@ -38,4 +50,4 @@ def token(code: str, pepper: bytes) -> bytes:
         opslimit=_PASSES,
         memlimit=_MEMORY,
     )
-    return keyed(pepper, slow[:32], "code token")
+    return CodeKeys(keyed(pepper, slow[:32], "code token"), pair_of(keyed(pepper, slow[32:], "reply key")))

@@ -2,7 +2,8 @@
 
     server.keys          what this installation's other keys derive from, the newest first, a line each
     months/2026-11.key   what every envelope of that month is locked with once more
-    destroyed            months whose key is gone for good, a line each
+    weeks/2026-w48.key   what locks how the reporters of that week can be reached
+    destroyed            months and weeks whose key is gone for good, a line each
     escrow.json          the escrows' public halves and envelopes, the newest first, a line each
     day.json             the ratchet of the day keys; never in the mirror, which would keep yesterday alive
 
@@ -116,8 +117,12 @@ class KeyDirectory:
         """The months that have a file here, oldest first."""
         return disk.months_in(self.path)
 
+    def week_names(self) -> list[str]:
+        """The weeks that have a file here, oldest first."""
+        return disk.weeks_in(self.path)
+
     def destroyed(self) -> set[str]:
-        """Months whose key is gone for good."""
+        """Months and weeks whose key is gone for good."""
         return set((self.read(DESTROYED) or "").split())
 
     def in_mirror(self, name: str) -> str | None:

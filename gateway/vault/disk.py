@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
+WEEK: Final = re.compile(r"[0-9]{4}-w(0[1-9]|[1-4][0-9]|5[0-3])", re.ASCII)
+"""How a week of ISO 8601 is written, in small letters: `2026-w48`."""
 """How a month is written, `2026-11`."""
 
 
@@ -82,14 +84,24 @@ def erase(path: Path) -> None:
         _flush(each.parent)
 
 
-def month_file(month: str) -> str:
-    """Where a month's key lies in a directory."""
-    return f"months/{month}.key"
+def period_file(period: str) -> str:
+    """Where the key of a month or a week lies in a directory."""
+    return f"{'weeks' if WEEK.fullmatch(period) else 'months'}/{period}.key"
 
 
 def months_in(root: Path) -> list[str]:
     """The months that have a file, oldest first."""
     return sorted(path.stem for path in (root / "months").glob("*.key") if MONTH.fullmatch(path.stem))
+
+
+def weeks_in(root: Path) -> list[str]:
+    """The weeks that have a file, oldest first."""
+    return sorted(path.stem for path in (root / "weeks").glob("*.key") if WEEK.fullmatch(path.stem))
+
+
+def periods_in(root: Path) -> list[str]:
+    """The months and the weeks that have a file."""
+    return [*months_in(root), *weeks_in(root)]
 
 
 def _fresh(path: Path) -> Path:

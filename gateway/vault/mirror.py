@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from gateway.vault.disk import erase, locked, make, month_file, months_in, put, read
+from gateway.vault.disk import erase, locked, make, period_file, periods_in, put, read
 
 SERVER, ESCROW, DESTROYED, DAY, LOCK = "server.keys", "escrow.json", "destroyed", "day.json", "lock"
 _LOOK, _BEGIN = 2.0, 60.0
@@ -66,7 +66,7 @@ class Mirror:
         if gone:
             put(self._here, DESTROYED, _listed(gone))
         for name in (
-            *(month_file(month) for month in months_in(self._there) if month not in gone),
+            *(period_file(period) for period in periods_in(self._there) if period not in gone),
             ESCROW,
             SERVER,
         ):
@@ -118,10 +118,10 @@ class Mirror:
                 lags.add(DESTROYED)
                 if mend:
                     self._put(root, DESTROYED, _listed(gone))
-            for month in gone.intersection(months_in(root)):
-                lags.add(month)
+            for period in gone.intersection(periods_in(root)):
+                lags.add(period)
                 if mend:
-                    self._erase(root, month_file(month))
+                    self._erase(root, period_file(period))
         for name in (SERVER, ESCROW):
             here, there = _lines(self._here, name), _lines(self._there, name)
             newer = _newer(here, there)
@@ -131,13 +131,13 @@ class Mirror:
                 lags.add(name)
                 if mend:
                     self._put(self._there if newer is here else self._here, name, "\n".join(newer) + "\n")
-        for month in sorted({*months_in(self._here), *months_in(self._there)} - gone):
-            name = month_file(month)
+        for period in sorted({*periods_in(self._here), *periods_in(self._there)} - gone):
+            name = period_file(period)
             here, there = _lines(self._here, name), _lines(self._there, name)
             if here and there and here != there:
-                return f"the key of {month} is not the mirror's: compare them by hand"
+                return f"the key of {period} is not the mirror's: compare them by hand"
             if here != there:
-                lags.add(month)
+                lags.add(period)
                 if mend:
                     self._put(self._there if here else self._here, name, "\n".join(here or there) + "\n")
         if (self._there / DAY).exists():  # somebody copied the directory by hand
@@ -154,7 +154,7 @@ class Mirror:
             # Somebody may have destroyed it, or added to it, since it was read: the next round sees to the rest.
             if name == DESTROYED:
                 put(root, name, _listed({*_lines(root, name), *text.split()}))
-            elif name not in map(month_file, _lines(root, DESTROYED)) and (
+            elif name not in map(period_file, _lines(root, DESTROYED)) and (
                 _newer(_lines(root, name), text.splitlines()) == text.splitlines()
             ):
                 put(root, name, text)
@@ -181,5 +181,5 @@ def _newer(one: list[str], other: list[str]) -> list[str] | None:
     return longer if longer[len(longer) - len(shorter) :] == shorter else None
 
 
-def _listed(months: set[str]) -> str:
-    return "".join(f"{month}\n" for month in sorted(months))
+def _listed(periods: set[str]) -> str:
+    return "".join(f"{period}\n" for period in sorted(periods))

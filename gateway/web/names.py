@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.casework.caseworker import Role
-from gateway.casework.journal import Verb
+from gateway.casework.contact import How
+from gateway.casework.letter import Kind as LetterKind
+from gateway.casework.organisation import Kind
 from gateway.casework.referral import HandOnReason
 from gateway.casework.report import Outcome, State
 from gateway.casework.shelf import Shelf
+from gateway.casework.verb import Verb
 from gateway.flows import Book
 from gateway.web.reader import say
 
@@ -46,6 +49,30 @@ OUTCOMES: Mapping[Outcome, str] = {
     Outcome.DUPLICATE: msgid("The same as another report"),
     Outcome.OUT_OF_SCOPE: msgid("Not what this service is for"),
     Outcome.UNSAFE: msgid("Acting would put somebody in danger"),
+    Outcome.WITHDRAWN: msgid("Withdrawn by the reporter"),
+}
+KINDS: Mapping[Kind, str] = {
+    Kind.INDEPENDENT: msgid("Independent: an alliance, an NGO, a school, a clinic"),
+    Kind.COOPERATIVE: msgid("Cooperative"),
+    Kind.BUYER_COMPANY: msgid("Buyer or company"),
+    Kind.POLICE_ARMY_GUARD: msgid("Police, soldier or guard"),
+    Kind.MINE_SERVICE: msgid("Mine service"),
+}
+LETTERS: Mapping[LetterKind, str] = {
+    LetterKind.MESSAGE: msgid("Message"),
+    LetterKind.QUESTION: msgid("Question"),
+    LetterKind.CLOSING: msgid("Last words"),
+    LetterKind.ANSWER: msgid("Answer of the reporter"),
+}
+REACHED: Mapping[How, str] = {
+    How.CALL: msgid("The reporter asks to be called."),
+    How.SMS: msgid("The reporter asks for one neutral SMS when you write. It leaves with your letter."),
+}
+HOURS: Mapping[str, str] = {
+    "morning": msgid("in the morning"),
+    "midday": msgid("at midday"),
+    "evening": msgid("in the evening"),
+    "any_hour": msgid("at any hour"),
 }
 REASONS: Mapping[HandOnReason, str] = {
     HandOnReason.TOO_MANY: msgid("I have too many reports"),
@@ -88,6 +115,20 @@ STORY: Mapping[Verb, str] = {
     Verb.NOTED: msgid("%(who)s wrote a note"),
     Verb.CLOSED: msgid("%(who)s closed it"),
     Verb.REOPENED: msgid("%(who)s opened it again"),
+    Verb.WROTE: msgid("%(who)s wrote to the reporter"),
+    Verb.ANSWERED: msgid("The reporter answered"),
+    Verb.RATED: msgid("The reporter said whether it is settled"),
+    Verb.WITHDRAWN: msgid("The reporter withdrew it; what was told is erased"),
+    Verb.WITHDRAWAL_ASKED: msgid("The reporter asks to withdraw it"),
+    Verb.NARROWED: msgid("Fewer people may act on it"),
+    Verb.CONSENTED: msgid("The reporter said how to reach them"),
+    Verb.REMINDED: msgid("The one SMS to the reporter left; their number is erased"),
+    Verb.NUMBER_OPENED: msgid("%(who)s opened the number"),
+    Verb.NUMBER_ERASED: msgid("The number was erased"),
+    Verb.HOLD_ASKED: msgid("%(who)s asks to keep it from being erased"),
+    Verb.HELD: msgid("%(who)s agrees: it is kept from being erased"),
+    Verb.KEYS_DESTROYED: msgid("Its keys were destroyed"),
+    Verb.ERASED: msgid("It was erased"),
     Verb.SENT: msgid("SMS to %(whom)s sent"),
     Verb.DELIVERED: msgid("SMS to %(whom)s arrived"),
     Verb.FAILED: msgid("SMS to %(whom)s did not arrive"),
@@ -101,6 +142,12 @@ DONE: Mapping[str, str] = {
     "handed_on": msgid("Your colleague has been told by SMS."),
     "handed_on_hidden": msgid("The report was passed on. You no longer see it."),
     "closed": msgid("The report is closed."),
+    "written": msgid("Your letter waits for the reporter. They read it with their code."),
+    "written_sms": msgid("Your letter waits for the reporter, and the one SMS they asked for is leaving."),
+    "left_out": msgid("They no longer see this report, nor does anybody of their organisation."),
+    "left_out_hidden": msgid("They no longer see this report, and neither do you: you belong together."),
+    "hold_asked": msgid("Saved. The report is kept once a second person agrees."),
+    "held": msgid("The report is kept from being erased until that day."),
     "saved": msgid("Saved."),
     "site_added": msgid("The site is saved. Callers see it in two minutes."),
     "signed_out": msgid("You are signed out."),

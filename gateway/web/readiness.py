@@ -6,7 +6,7 @@ from contextlib import suppress
 from tempfile import TemporaryFile
 
 from gateway import migrations
-from gateway.casework import installation
+from gateway.casework import guess, installation
 from gateway.db import Unavailable
 from gateway.runtime import Runtime
 from gateway.vault.troubles import troubles
@@ -26,9 +26,14 @@ def check(rt: Runtime) -> tuple[list[str], list[str]]:
         else:
             with suppress(_Undo), rt.db.begin() as db:
                 faults.extend(installation.faults(db))
+                day, _ = rt.vault.bucket(rt.today(), "")
+                if guess.slowed(db, day):
+                    warnings.append("more wrong codes today than people mistype: somebody may be guessing")
                 raise _Undo
     except Unavailable:
         faults.append("the database cannot be written")
+    except OSError:
+        pass  # the key directory is away, which is said below
     try:
         rt.vault.mark(rt.today(), b"ready?")
         # The day's key is in memory by now: whether tomorrow's can be stepped, only a trial tells.

@@ -12,13 +12,15 @@ from typing import Concatenate, ParamSpec, TypedDict, TypeVar, Unpack
 
 from sqlalchemy.orm import Session
 
-from gateway.casework import Refused, caseworker, journal, referral, report
+from gateway.casework import Refused, caseworker, closing, journal, referral, report
 from gateway.casework.caseworker import Entered, Role
+from gateway.casework.organisation import Kind
 from gateway.casework.report import Outcome
 from gateway.casework.route import Reason, Step
 from gateway.db import Database
 from gateway.vault import Pair, Reader, Vault
 from gateway.vault.pairs import new_pair
+from tests import build
 from tests.build import LANES, LANGUAGES, START
 
 T = TypeVar("T")
@@ -35,6 +37,9 @@ class Details(TypedDict, total=False):
     lanes: frozenset[str]
     sites: frozenset[int]
     languages: frozenset[str]
+    organisation: int
+    supervisor: int
+    aliases: str
 
 
 class House:
@@ -83,7 +88,14 @@ class House:
             details.get("lanes", LANES),
             details.get("sites", frozenset()),
             details.get("languages", LANGUAGES),
+            details.get("organisation") or self.employer(build.employer_of(role)),
+            details.get("supervisor"),
+            details.get("aliases", ""),
         )
+
+    def employer(self, name: str, kind: Kind = Kind.INDEPENDENT, aliases: str = "") -> int:
+        """The organisation of this name, made when it is not there; returns the id."""
+        return self.do(lambda db: build.belongs(db, None, name, kind, aliases))
 
     def person(self, name: str = "Worker", role: Role = Role.CASE_WORKER, **details: Unpack[Details]) -> int:
         """Add a person who has joined, and whose key somebody has confirmed; returns the id."""
@@ -119,6 +131,7 @@ class House:
         dispatch_at: datetime = START,
         code_token: bytes | None = None,
         reference: str | None = None,
+        reply: bytes | None = None,
     ) -> int:
         """File a report; people of the plan may be bare ids, who then see it only when it is brought to them."""
         made = secrets.randbits(62) + 1
@@ -134,7 +147,7 @@ class House:
             site_id=site,
             language="fr",
             day=DAY,
-            key=self.keys.report_key(report.place(made), DAY, readers),
+            key=self.keys.report_key(report.place(made), DAY, readers, reply or new_pair().public),
             body=b"what was said",
             dispatch_at=dispatch_at,
             due_at=due_at,
@@ -152,7 +165,7 @@ class House:
 
     def close(self, made: int, person: int, at: datetime = START) -> None:
         """The person who took the report closes it."""
-        self.do(lambda db: report.close(db, self.lock(db, made), person, Outcome.HELPED, at))
+        self.do(lambda db: closing.close(db, self.lock(db, made), person, Outcome.HELPED, at))
 
     def coarse(self, made: int) -> report.Coarse:
         """A report as it stands."""

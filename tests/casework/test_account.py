@@ -13,8 +13,9 @@ from gateway import vault
 from gateway.casework import Refused, account, attempt, caseworker, session
 from gateway.casework.account import Account, Credentials
 from gateway.casework.caseworker import Role
-from gateway.casework.journal import Entry, Verb
+from gateway.casework.journal import Entry
 from gateway.casework.session import IDLE, SignIn
+from gateway.casework.verb import Verb
 from gateway.vault import Vault
 from tests import build
 from tests.build import PASSPHRASE, START

@@ -71,6 +71,21 @@ def test_what_was_done_after_midnight_is_known_to_a_clock_that_is_behind(house: 
     assert house.ask(act.find, [before]) == [Done(DAY + ONE, 7, 1)]
 
 
+def test_a_question_keeps_its_sealed_answer_for_the_hops_that_follow(house: House) -> None:
+    (marks, after), (dialogue, later) = days(2), days(2)
+
+    def ask(db: Session, marks: Marks, dialogue: Marks, reply: bytes) -> Done | None:
+        was = act.begin(db, marks, "code", dialogue)
+        if was is None:
+            act.finish(db, marks, report=None, reply=reply)
+        return was
+
+    assert house.do(ask, marks, dialogue, b"sealed") is None
+    assert house.do(ask, after, later, b"another") == Done(DAY, None, 0, b"sealed")
+    assert house.ask(act.find, [marks, after]) == [Done(DAY, None, 0, b"sealed")] * 2
+    assert house.ask(act.reports_of, dialogue) == []
+
+
 def test_acts_are_found_in_the_order_asked(house: House) -> None:
     (first,), (second,), (never,), (dialogue,) = days(1), days(1), days(1), days(1)
     house.do(do, first, dialogue, 1)
@@ -137,4 +152,5 @@ def test_a_row_has_no_place_for_a_caller_a_session_or_an_input() -> None:
         "kind": "VARCHAR(12)",
         "report_id": "BIGINT",
         "attempt": "SMALLINT",
+        "reply_sealed": "BLOB",
     }

@@ -10,17 +10,19 @@ from sqlalchemy import delete, insert, select, text, update
 
 from gateway.casework import Refused, chain, journal
 from gateway.casework.chain import Fault, KeptHead, read_heads
-from gateway.casework.journal import Entry, Head, Verb
+from gateway.casework.journal import Entry, Head
 from gateway.casework.report import Report
+from gateway.casework.verb import Verb
 from tests.build import START
 from tests.casework.house import House
 
 
 @pytest.fixture
 def lived_in(house: House) -> House:
-    """A site, a person and two reports, five lines."""
+    """A person, an organisation and two reports, six lines."""
     person = house.person()
     house.do(journal.write, START, Verb.PERSON_SAVED, subject=person)
+    house.do(journal.write, START, Verb.ORGANISATION_SAVED, subject=house.employer("House"))
     for _ in range(2):
         house.do(journal.write, START, Verb.FILED, report=house.filed([person]))
     made = house.ask(lambda db: db.scalars(select(Report.id).order_by(Report.id)).first())
@@ -58,13 +60,13 @@ def test_an_empty_journal_fits_and_has_no_head(house: House) -> None:
 
 
 def test_what_nobody_touched_fits_and_is_counted(lived_in: House) -> None:
-    assert verify(lived_in) == chain.Verdict(5, {"report": 2, "person": 1, "site": 0}, [])
+    assert verify(lived_in) == chain.Verdict(6, {"report": 2, "person": 1, "site": 0, "organisation": 1}, [])
 
 
 def test_another_key_fits_no_line_and_no_row(lived_in: House) -> None:
     with lived_in.db.read(still=True) as db:
         verdict = chain.verify(db, bytes(32))
-    assert len(verdict.faults) == 5 + 2 + 1
+    assert len(verdict.faults) == 6 + 2 + 1 + 1
 
 
 def test_a_fault_says_where_and_quotes_nothing(lived_in: House) -> None:
@@ -105,21 +107,21 @@ def test_a_line_that_was_changed_taken_out_moved_or_put_in_is_named(lived_in: Ho
     )
     assert faults(lived_in)[:3] == [f"line {number}: {changed}" for number in (2, 3, 4)]
     again()
-    tamper(lived_in, insert(Entry).values({**whole[4], "id": 6}))
+    tamper(lived_in, insert(Entry).values({**whole[5], "id": 7}))
     assert faults(lived_in)[:2] == [
-        f"line 6: {changed}",
-        "the head of the journal: it is not that of the last line, 6",
+        f"line 7: {changed}",
+        "the head of the journal: it is not that of the last line, 7",
     ]
     again()
     assert faults(lived_in) == []
 
 
 def test_a_head_row_that_is_gone_another_or_one_too_many_is_found(lived_in: House) -> None:
-    told = ["the head of the journal: it is not that of the last line, 5"]
+    told = ["the head of the journal: it is not that of the last line, 6"]
     true = lived_in.ask(lambda db: dict(db.execute(select(Head.__table__)).mappings().one()))
     for change in (
         delete(Head),
-        update(Head).values(seq=6),
+        update(Head).values(seq=7),
         update(Head).values(head=bytes(32)),
         insert(Head).values({**true, "id": 2}),
     ):
@@ -132,19 +134,19 @@ def test_a_head_row_that_is_gone_another_or_one_too_many_is_found(lived_in: Hous
 def test_reports_are_taken_though_somebody_removed_the_head_row_and_no_line_is_lost(lived_in: House) -> None:
     tamper(lived_in, delete(Head))
     lived_in.do(journal.write, START, Verb.FILED, report=lived_in.filed())
-    assert verify(lived_in).lines == 6
+    assert verify(lived_in).lines == 7
     assert faults(lived_in) == []
 
 
 def test_a_tail_cut_off_with_its_head_row_is_found_only_by_what_outsiders_kept(lived_in: House) -> None:
-    made = lived_in.ask(lambda db: db.scalar(select(Entry.report_id).where(Entry.id == 5)))
+    made = lived_in.ask(lambda db: db.scalar(select(Entry.report_id).where(Entry.id == 6)))
     before = head(lived_in)
     lived_in.do(journal.write, START, Verb.OPENED, report=made)
     kept = head(lived_in)
-    tamper(lived_in, delete(Entry).where(Entry.id == 6), update(Head).values(seq=5, head=before.head))
+    tamper(lived_in, delete(Entry).where(Entry.id == 7), update(Head).values(seq=6, head=before.head))
     assert faults(lived_in, before) == []
     assert faults(lived_in, before, kept) == [
-        "line 6: an outsider kept its head, but it is not there: the journal was cut"
+        "line 7: an outsider kept its head, but it is not there: the journal was cut"
     ]
 
 
@@ -156,15 +158,16 @@ def test_a_journal_made_anew_with_the_key_does_not_fit_what_outsiders_kept(lived
     for each in (*made, *made, None):
         verb = Verb.FILED if each else Verb.PERSON_SAVED
         lived_in.do(journal.write, START, verb, report=each, subject=person)
+    lived_in.do(journal.write, START, Verb.ORGANISATION_SAVED, subject=lived_in.employer("House"))
     assert faults(lived_in) == []
-    assert faults(lived_in, kept) == ["line 5: it is not what an outsider kept of it"]
+    assert faults(lived_in, kept) == ["line 6: it is not what an outsider kept of it"]
 
 
 def test_a_head_is_read_as_it_was_printed_however_it_was_copied(lived_in: House) -> None:
     kept = head(lived_in)
     line = str(kept)
     assert len(line) <= 160
-    assert line.startswith("5 2026-11-21 08:00 ")
+    assert line.startswith("6 2026-11-21 08:00 ")
     assert read_heads(f"\n{line}\r\n\n  {line.upper()}  \n") == [kept, kept]
     assert read_heads(line[:19] + line[19:].replace(" ", "")) == [kept]
 

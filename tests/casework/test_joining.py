@@ -13,7 +13,8 @@ from gateway import vault
 from gateway.casework import Refused, account, caseworker, joining, session
 from gateway.casework.caseworker import Role
 from gateway.casework.joining import LASTS
-from gateway.casework.journal import Entry, Verb
+from gateway.casework.journal import Entry
+from gateway.casework.verb import Verb
 from tests import build
 from tests.build import PASSPHRASE, START
 from tests.casework.house import House

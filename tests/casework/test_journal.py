@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from gateway.casework import chain, journal, site
 from gateway.casework.caseworker import CaseWorker
-from gateway.casework.journal import ATTESTS, Entry, Head, Line, Verb
+from gateway.casework.journal import Entry, Head, Line
 from gateway.casework.plan import PlanEntry
 from gateway.casework.report import Report
+from gateway.casework.verb import ATTESTS, Verb
 from gateway.db import Database
 from gateway.vault import Vault
 from tests.build import START
@@ -135,6 +136,9 @@ def test_only_the_last_line_of_a_transaction_attests_and_only_when_something_cha
 def test_looking_and_telling_vouch_for_nothing(house: House) -> None:
     assert set(Verb) - ATTESTS.keys() == {
         Verb.OPENED,
+        Verb.CONSENTED,
+        Verb.REMINDED,
+        Verb.NUMBER_ERASED,
         Verb.SENT,
         Verb.DELIVERED,
         Verb.FAILED,
@@ -234,6 +238,8 @@ def test_processes_that_write_at_once_keep_one_chain_without_a_gap(house: House)
 
 def test_whoever_holds_a_person_and_whoever_names_them_do_not_wait_for_each_other(house: House) -> None:
     person, made = house.person(), house.filed()
+    # Two who write the very first line at the same time are another matter: one of them has to try again.
+    house.do(journal.write, START, Verb.FILED, report=made)
     held, told = threading.Event(), threading.Event()
 
     def hold(db: Session) -> None:
@@ -249,7 +255,7 @@ def test_whoever_holds_a_person_and_whoever_names_them_do_not_wait_for_each_othe
         told.set()
 
     house.together(hold, tell)
-    assert len(lines(house)) == 2
+    assert len(lines(house)) == 3
 
 
 def verify(house: House) -> chain.Verdict:

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.casework import caseworker, journal, message, referral, report
-from gateway.casework.journal import Verb
 from gateway.casework.message import EarlyReceipt, Kind, Message, State
 from gateway.casework.referral import HandOnReason
+from gateway.casework.verb import Verb
 from tests.build import START
 from tests.casework.house import SOON, House
 

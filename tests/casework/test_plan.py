@@ -69,7 +69,7 @@ def test_a_person_with_a_new_key_holds_nothing_until_it_is_given_again(house: Ho
     assert house.ask(plan.without_key, person) == sorted([made, second])
     house.do(caseworker.confirm_key, house.keys, person)
     given = house.keys.report_key(
-        report.place(made), house.keys.days.overlapping(SOON.date())[0], [house.reader(person)]
+        report.place(made), house.keys.days.overlapping(SOON.date())[0], [house.reader(person)], bytes(32)
     )
     house.do(plan.enclose, made, {person: Enclosed(house.pairs[person].public, given.envelopes[person])})
     assert house.ask(plan.holders, made) == {person, other}

@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from gateway.casework import Refused, journal, plan, report
+from gateway.casework import Refused, closing, journal, plan, report
 from gateway.casework.caseworker import Role
 from gateway.casework.plan import PlanEntry
 from gateway.casework.report import Addition, Outcome, Report, State
 from gateway.casework.route import Reason, Step
+from gateway.casework.verb import Verb
 from gateway.db import Conflict
 from gateway.vault import SealBroken
 from gateway.vault.pairs import new_pair
@@ -152,7 +153,7 @@ def test_a_load_counts_open_reports_only(house: House) -> None:
         house.accept(one, busy)
     house.filed([idle])
     assert house.ask(report.load) == {busy: 3}
-    house.do(lambda db: report.close(db, house.lock(db, made[0]), busy, Outcome.REFERRED, START))
+    house.do(lambda db: closing.close(db, house.lock(db, made[0]), busy, Outcome.REFERRED, START))
     assert house.ask(report.load) == {busy: 2}
 
 
@@ -161,7 +162,7 @@ def test_only_who_answers_for_a_report_closes_it_and_once(house: House) -> None:
     made = house.filed([worker, other])
 
     def close(by: int) -> None:
-        house.do(lambda db: report.close(db, house.lock(db, made), by, Outcome.HELPED, SOON))
+        house.do(lambda db: closing.close(db, house.lock(db, made), by, Outcome.HELPED, SOON))
 
     for too_early in (worker, other):
         with pytest.raises(Refused):
@@ -175,7 +176,7 @@ def test_only_who_answers_for_a_report_closes_it_and_once(house: House) -> None:
     assert "closed already" in again.value.why
     found = house.coarse(made)
     assert (found.state, found.due_at, found.dispatch_at) == (State.CLOSED, SOON, None)
-    assert [line.verb for line in house.ask(journal.of_report, made)].count(journal.Verb.CLOSED) == 1
+    assert [line.verb for line in house.ask(journal.of_report, made)].count(Verb.CLOSED) == 1
 
 
 def test_two_who_close_at_the_same_time_close_once(house: House) -> None:
@@ -184,7 +185,7 @@ def test_two_who_close_at_the_same_time_close_once(house: House) -> None:
     house.accept(made, worker)
 
     def close(outcome: Outcome, db: Session) -> None:
-        report.close(db, house.lock(db, made), worker, outcome, START)
+        closing.close(db, house.lock(db, made), worker, outcome, START)
 
     outcomes = house.together(*[partial(close, one) for one in (Outcome.HELPED, Outcome.REFERRED, Outcome.UNSAFE)])
     assert sum(isinstance(outcome, Refused) for outcome in outcomes) == 2

@@ -10,8 +10,9 @@ from sqlalchemy import select, update
 
 from gateway.casework import caseworker, session
 from gateway.casework.caseworker import Role
-from gateway.casework.journal import Entry, Verb
+from gateway.casework.journal import Entry
 from gateway.casework.session import IDLE, LASTING, SignIn
+from gateway.casework.verb import Verb
 from gateway.vault import SealBroken
 from tests.build import START
 from tests.casework.house import House

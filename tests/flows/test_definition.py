@@ -88,8 +88,8 @@ def test_numbers_are_cut_and_empty_ones_are_none() -> None:
 def test_nothing_that_a_caller_said_is_in_a_repr() -> None:
     secret = "zebra"
     answer = Answer("words", "text", secret, secret)
-    act = Act("add", 3, (answer,), {"text": secret})
-    question = Question("code", 3, secret)
+    act = Act("add", 3, (answer,), {"text": secret}, 2)
+    question = Question("code", 3, secret, 0)
     turn = Turn("words", "fr", None, 0, False, {"topic": secret}, (act,), question, {"text": secret})
     known = Known((), {}, 0, replies={("code", 3): Reply("letter", {"d": secret})})
     for value in (answer, act, question, turn, known, known.replies["code", 3]):
@@ -97,8 +97,8 @@ def test_nothing_that_a_caller_said_is_in_a_repr() -> None:
 
 
 def test_the_last_report_filed_counts() -> None:
-    first, second = (Act("file", upto, (), {}) for upto in (3, 9))
-    added = Act("add", 4, (), {})
+    first, second = (Act("file", upto, (), {}, upto) for upto in (3, 9))
+    added = Act("add", 4, (), {}, 3)
     turn = Turn("home", "fr", None, 0, False, {}, (first, added, second), None, {})
     assert turn.filed is second
     assert replace(turn, acts=(added,)).filed is None

@@ -286,7 +286,7 @@ def test_a_question_stops_the_fold_until_it_is_answered(book: Book, known: Known
     spaced = f"{CODE[:4]} {CODE[4:8]} {CODE[8:]}"
     turn = fold(book, ["1", "2", spaced], known)
     assert turn.screen == "code"
-    assert turn.question == Question("code", 3, CODE)
+    assert turn.question == Question("code", 3, CODE, 0)
     assert CODE not in repr(turn)
     assert fold(book, ["1", "2", spaced, "1", "99"], known) == turn
 
@@ -299,10 +299,10 @@ def test_a_question_stops_the_fold_until_it_is_answered(book: Book, known: Known
 
 
 def test_a_question_is_asked_again_for_every_time_it_arises(book: Book, known: Known) -> None:
-    told = known.answered("code", 3, Reply("none"))
+    told = known.answered("code", 3, Reply("nothing"))
     assert at(book, told, "1", "2", CODE) == "nothing"
     again = fold(book, ["1", "2", CODE, "1", CODE], told)
-    assert again.question == Question("code", 5, CODE)
+    assert again.question == Question("code", 5, CODE, 0)
     assert at(book, told.answered("code", 5, Reply("letter")), "1", "2", CODE, "1", CODE) == "letter"
 
 

@@ -10,11 +10,11 @@ from sqlalchemy import select, update
 from gateway import acts, hop
 from gateway.casework import caseworker, journal, referral, report
 from gateway.casework.caseworker import Role
-from gateway.casework.journal import Verb
 from gateway.casework.message import Message
 from gateway.casework.plan import PlanEntry
 from gateway.casework.referral import Referral
 from gateway.casework.report import Report
+from gateway.casework.verb import Verb
 from gateway.providers import Ended, Hop
 from gateway.runtime import Nudger, Runtime
 from tests import build

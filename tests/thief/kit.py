@@ -56,7 +56,7 @@ class Loot:
                 for column, value in row.items():
                     if isinstance(value, bytes) and len(value) > 32:
                         place = _PLACES.get(f"{table}.{column}", "nowhere").format(**{**row, "by": _author(row)})
-                        yield Blob(place, row.get("report_id", row.get("id", 0)), value)
+                        yield Blob(place, row.get("report_id") or row.get("id", 0), value)
         for line in self.files.get("escrow.json", "").splitlines():
             entry = json.loads(line)
             for at, envelope in enumerate(entry["envelopes"]):
@@ -76,6 +76,11 @@ _PLACES: Final = {
     "report.escrow_sealed": "report/{id}/for/escrow",
     "envelope.sealed": "report/{report_id}/for/{caseworker_id}",
     "addition.body_sealed": "report/{report_id}/addition/{number}/by/{by}",
+    "letter.body_sealed": "report/{report_id}/letter/{number}/by/{by}",
+    "letter.reply_sealed": "report/{report_id}/letter/{number}/to/reporter",
+    "contact.sealed": "report/{report_id}/contact",
+    "act.reply_sealed": "reply",
+    "reminder.number_sealed": "reminder/{id}/number",
     "caseworker.number_sealed": "caseworker/{id}/number",
     "account.seed_sealed": "account/{caseworker_id}/seed",
     "account.private_sealed": "caseworker/{caseworker_id}/private",
@@ -99,9 +104,11 @@ class Kit:
     def __init__(self, loot: Loot) -> None:
         self.loot = loot
         self.opened: dict[Blob, bytes] = {}
+        self.unlocked: dict[Blob, bytes] = {}
+        """Of what is locked twice, what lay under the first lock."""
         self.keys: set[bytes] = set()
         self.pairs: dict[bytes, Pair] = {}
-        self.blobs = list(loot.blobs())
+        self.blobs = list(dict.fromkeys(loot.blobs()))
         self._publics = {value for value in loot.values() if len(value) == 32} | self._escrows()
         self._reports = {row["public"]: row["id"] for row in loot.tables["report"]}
         self._tried: set[bytes] = set()
@@ -113,12 +120,13 @@ class Kit:
         """Another kit with the same knowledge, which may learn more."""
         other = copy.copy(self)
         other.opened, other.keys, other.pairs = dict(self.opened), set(self.keys), dict(self.pairs)
+        other.unlocked = dict(self.unlocked)
         return other
 
     def take(self, files: Mapping[str, str]) -> None:
         """Files of the key directory, and every key that the source derives from what stands in them."""
         self.loot = Loot(self.loot.tables, self.loot.stores, {**self.loot.files, **files})
-        self.blobs = list(self.loot.blobs())
+        self.blobs = list(dict.fromkeys(self.loot.blobs()))
         self._publics |= self._escrows()
         roots = _hexadecimal("\n".join(files.values()))
         for chain in _hexadecimal(files.get("day.json", "")):  # a ratchet turns forward
@@ -179,7 +187,15 @@ class Kit:
         # A blob of another version is refused by a primitive before any key is looked at.
         for key in fresh if blob.sealed[:1] == VERSION else ():
             with suppress(SealBroken):
-                return unseal(key, blob.place, blob.sealed)
+                inside = unseal(key, blob.place, blob.sealed)
+                if inside[:1] != BOX:
+                    return inside
+                self.unlocked[blob] = inside
+        if blob in self.unlocked:
+            for pair in self.pairs.values():
+                if self._reports.get(pair.public) == blob.of:
+                    with suppress(SealBroken):
+                        return open_with(pair, blob.place, self.unlocked[blob])
         for pair in self.pairs.values() if blob.sealed[:1] in (BOX, ENVELOPE) else ():
             if self._reports.get(pair.public, blob.of) != blob.of:
                 continue  # the pair of another report

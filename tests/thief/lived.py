@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ from sqlalchemy import inspect, text
 from gateway import desk, log, vault
 from gateway.casework import account, caseworker, journal, plan, session
 from gateway.casework.caseworker import Role
-from gateway.casework.journal import Verb
 from gateway.casework.referral import HandOnReason
+from gateway.casework.verb import Verb
 from gateway.db import Database
 from gateway.later.dispatch import dispatch
 from gateway.later.send import send
@@ -61,6 +62,10 @@ class Life:
         self.log = io.StringIO()
         self.stories: dict[int, str] = {}
         self.notes: dict[int, str] = {}
+        self.letters: dict[int, str] = {}
+        self.contacts: dict[int, str] = {}
+        """The number of each reporter, who asked to be called."""
+        self.codes: dict[int, str] = {}
         self.callers: list[str] = []
         self.sheets: tuple[str, str, str] = ("", "", "")
         self.before_escrow: set[int] = set()
@@ -136,6 +141,12 @@ class Life:
             phone.press(words)
         (made,) = set(story.reports(self.rt)) - before
         self.stories[made] = words
+        code = re.findall(r"\d{4} \d{4} \d{4}", "\n".join(phone.shown))[0]
+        again = build.Phone(self.rt, self.callers[-1], f"ATUid_again_{at:04d}")
+        again.dial()
+        again.press("2", "3", code, "2", "1", str(1 + at % 4))
+        assert again.ended, again.screen
+        self.contacts[made], self.codes[made] = self.callers[-1], code.replace(" ", "")
 
     def _works(self) -> None:
         """Somebody is told, takes, notes, hands on, steps aside, joins anew and is given keys again."""
@@ -157,6 +168,8 @@ class Life:
                 assert desk.read(rt, supervisor, made) is not None
                 desk.accept(rt, supervisor, made)
                 desk.note(rt, supervisor, made, self.notes[made])
+                self.letters[made] = f"barua ndogo sana {at * 4001 % 100_003} mbele"
+                desk.write(rt, supervisor, made, desk.OWN, self.letters[made])
             elif rejoined.id in people and at % 2:
                 desk.accept(rt, supervisor, made)
                 desk.hand_on(rt, supervisor, made, HandOnReason.AWAY, rejoined.id)

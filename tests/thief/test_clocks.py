@@ -102,7 +102,7 @@ def found_by(rt: Runtime, codes: set[str]) -> int:
     """How many reports these codes lead to."""
     with rt.db.read() as db:
         return sum(
-            report.is_taken(db, reference="", code_token=rt.vault.code_token(code.replace(" ", "")))[1]
+            report.is_taken(db, reference="", code_token=rt.vault.code_keys(code.replace(" ", "")).token)[1]
             for code in codes
         )
 

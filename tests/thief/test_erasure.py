@@ -16,8 +16,8 @@ import pytest
 
 from gateway import desk, vault
 from gateway.casework import Refused, journal, plan, session
-from gateway.casework.journal import Verb
 from gateway.casework.referral import HandOnReason
+from gateway.casework.verb import Verb
 from gateway.later.dispatch import dispatch
 from gateway.later.purge import purge
 from gateway.runtime import Runtime

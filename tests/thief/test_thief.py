@@ -79,6 +79,18 @@ def noted(kit: Kit, life: Life) -> set[int]:
     return {made for made, note in life.notes.items() if note.encode() in words}
 
 
+def reached(kit: Kit, life: Life) -> set[int]:
+    """The reports whose reporter this kit could call."""
+    words = kit.words()
+    return {made for made, number in life.contacts.items() if number.encode() in words}
+
+
+def letters(kit: Kit, life: Life) -> set[int]:
+    """The reports of which this kit has read a letter."""
+    words = kit.words()
+    return {made for made, letter in life.letters.items() if letter.encode() in words}
+
+
 def knows(kit: Kit, life: Life) -> tuple[int, int]:
     """How many telephone numbers and how many second factors of people this kit has found."""
     words = kit.words()
@@ -92,7 +104,8 @@ def knows(kit: Kit, life: Life) -> tuple[int, int]:
 def test_the_house_has_all_that_there_is_to_take(life: Life, bare: Kit, with_every_file: Kit) -> None:
     """Or the thief would find nothing because nothing was there."""
     assert len(life.stories) == len(set(life.stories.values())) == REPORTS
-    assert len(life.notes) == lived.NOTES
+    assert len(life.notes) == len(life.letters) == lived.NOTES
+    assert len(life.contacts) == REPORTS
     assert len(bare.loot.tables["sign_in"]) > len(life.people)
     assert bare.loot.tables["envelope"][0]["sealed"][:1] == b"\x03"
     assert {"addition", "report", "account", "act"} <= {name for name, rows in bare.loot.tables.items() if rows}
@@ -107,6 +120,7 @@ def test_the_house_has_all_that_there_is_to_take(life: Life, bare: Kit, with_eve
 def test_without_keys_nothing_is_to_be_read_and_nobody_to_be_known(life: Life, bare: Kit) -> None:
     assert bare.opened == {}
     assert (read(bare, life), noted(bare, life), knows(bare, life)) == (set(), set(), (0, 0))
+    assert (reached(bare, life), letters(bare, life)) == (set(), set())
 
 
 def test_nothing_that_was_told_stands_in_any_store_in_any_form(life: Life, bare: Kit, tmp_path: Path) -> None:
@@ -124,11 +138,14 @@ def test_the_servers_key_opens_the_numbers_of_the_staff_and_no_story(life: Life,
     numbers = sum(bool(one.number) for one in life.people.values())
     assert knows(with_server_key, life) == (numbers, len(life.people))
     assert (read(with_server_key, life), noted(with_server_key, life)) == (set(), set())
+    assert (reached(with_server_key, life), letters(with_server_key, life)) == (set(), set())
     assert {blob.place.rpartition("/")[2] for blob in with_server_key.opened} == {"number", "seed"}
 
 
 def test_every_file_of_the_machine_opens_no_story(life: Life, with_every_file: Kit) -> None:
     assert (read(with_every_file, life), noted(with_every_file, life)) == (set(), set())
+    assert (reached(with_every_file, life), letters(with_every_file, life)) == (set(), set())
+    assert len(with_every_file.unlocked) == REPORTS, "the keys of the weeks undo the first of two locks"
     assert {blob.place.rpartition("/")[2] for blob in with_every_file.opened} == {"number", "seed"}
 
 
@@ -141,6 +158,30 @@ def test_a_passphrase_opens_what_its_owner_holds_and_nothing_else(
     held = life.held_by(name)
     assert read(kit.work(), life) == held
     assert noted(kit, life) == held & life.notes.keys()
+    assert reached(kit, life) == held & life.contacts.keys()
+    assert letters(kit, life) == held & life.letters.keys()
+
+
+def test_without_the_keys_of_the_weeks_nobody_can_be_called(life: Life, with_server_key: Kit) -> None:
+    """That is what erasing them does, in every old copy of the database."""
+    files = lived.key_files(life.rt.settings.keys_dir)
+    kit = with_server_key.copy()
+    kit.take({name: text for name, text in files.items() if not name.startswith("weeks/")})
+    for person in life.people.values():
+        kit.passphrase(person.passphrase)
+    assert read(kit.work(), life)
+    assert reached(kit, life) == set()
+
+
+def test_a_code_opens_the_letters_to_its_reporter_and_nothing_of_the_story(
+    life: Life, with_server_key: Kit
+) -> None:
+    """Whoever finds the paper reads what was written to its owner, with the database and the server's key."""
+    kit = with_server_key.copy()
+    made, words = next(iter(life.letters.items()))
+    kit.learn([life.rt.vault.code_keys(life.codes[made]).reply.private])
+    assert (letters(kit.work(), life), read(kit, life)) == ({made}, set())
+    assert words.encode() in kit.words()
 
 
 def test_a_passphrase_opens_nothing_without_the_keys_of_the_months(life: Life, with_server_key: Kit) -> None:

@@ -163,4 +163,4 @@ def test_only_months_count_as_months(tmp_path: Path) -> None:
         disk.put(tmp_path, f"months/{name}", "text")
     assert disk.months_in(tmp_path) == ["2026-01", "2026-11"]
     assert disk.months_in(tmp_path / "nowhere") == []
-    assert disk.month_file("2026-11") == "months/2026-11.key"
+    assert disk.period_file("2026-11") == "months/2026-11.key"

@@ -125,7 +125,7 @@ def test_a_damaged_escrow_takes_reports_and_opens_none(directory: KeyDirectory, 
 def test_a_report_opens_with_two_sheets_until_its_month_is_destroyed(directory: KeyDirectory) -> None:
     sheets = escrow.establish(directory)
     opened = Vault(directory.path, directory.mirror)
-    key = opened.report_key("report/7", DAY, [])
+    key = opened.report_key("report/7", DAY, [], bytes(32))
     escrow.establish(directory, replace=True)
     sealed = pairs.seal_to(key.public, "report/7/body", b"what was told")
     (held,) = escrow.open_pairs(directory, sheets[1], sheets[2])

@@ -16,6 +16,7 @@ DAY = date(2026, 11, 21)
 ONE = timedelta(days=1)
 NUMBER = "+243990000001"
 PLACE = "report/7"
+REPLY = bytes(range(64, 96))
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_a_vault_without_a_key_directory_says_so(tmp_path: Path) -> None:
 
 def test_a_report_opens_for_each_reader_and_for_no_other(opened: Vault) -> None:
     people = {person: joined(opened, person) for person in (1, 2, 3)}
-    made = opened.report_key(PLACE, DAY, [reader for _, reader in people.values()])
+    made = opened.report_key(PLACE, DAY, [reader for _, reader in people.values()], REPLY)
     story = seal_to(made.public, PLACE, b"what was said")
     assert (made.month, made.escrow, set(made.envelopes)) == ("2026-11", None, {1, 2, 3})
     for person, (key, _) in people.items():
@@ -73,7 +74,7 @@ def test_nothing_is_sealed_to_a_key_that_nobody_vouched_for(opened: Vault) -> No
         Reader(1, stranger.public, bytes(32)),
         Reader(1, stranger.public, b""),
     ]
-    made = opened.report_key(PLACE, DAY, [*forged, honest])
+    made = opened.report_key(PLACE, DAY, [*forged, honest], REPLY)
     assert set(made.envelopes) == {1}
     with pytest.raises(SealBroken):
         vault.pairs.disclose(stranger, f"{PLACE}/for/1", bytes(32), made.envelopes[1])
@@ -86,16 +87,16 @@ def test_nothing_is_sealed_to_a_key_that_nobody_vouched_for(opened: Vault) -> No
 def test_whoever_can_open_a_report_can_give_it_to_one_more(opened: Vault) -> None:
     key, first = joined(opened, 1)
     other, second = joined(opened, 2)
-    made = opened.report_key(PLACE, DAY, [first])
+    made = opened.report_key(PLACE, DAY, [first], REPLY)
     pair = opened.open_envelope(1, key, PLACE, made.month, made.envelopes[1])
     given = opened.enclose(pair, PLACE, made.month, second)
     assert opened.open_envelope(2, other, PLACE, made.month, given) == pair
 
 
 def test_two_holders_of_the_escrow_open_what_was_sealed_after_it_was_established(opened: Vault) -> None:
-    before = opened.report_key(PLACE, DAY, [])
+    before = opened.report_key(PLACE, DAY, [], REPLY)
     one, _, three = vault.escrow.establish(opened.directory)
-    made = opened.report_key(PLACE, DAY, [])
+    made = opened.report_key(PLACE, DAY, [], REPLY)
     assert before.escrow is None
     assert made.escrow is not None
     held = vault.escrow.open_pairs(opened.directory, one, three)[0]
@@ -104,8 +105,8 @@ def test_two_holders_of_the_escrow_open_what_was_sealed_after_it_was_established
 
 def test_once_a_months_key_is_gone_nothing_of_it_opens_not_even_a_copy_made_before(opened: Vault) -> None:
     key, reader = joined(opened, 1)
-    old = opened.report_key(PLACE, DAY, [reader])
-    new = opened.report_key("report/8", date(2026, 12, 1), [reader])
+    old = opened.report_key(PLACE, DAY, [reader], REPLY)
+    new = opened.report_key("report/8", date(2026, 12, 1), [reader], REPLY)
     pair = opened.open_envelope(1, key, PLACE, old.month, old.envelopes[1])
     opened.months.destroy("2026-11", date(2027, 1, 1))
     for reading in (opened, Vault.open_directory(opened.directory.path)):
@@ -129,7 +130,7 @@ def test_another_installation_opens_nothing(opened: Vault, tmp_path_factory: pyt
     vault.create(elsewhere)
     other = Vault.open_directory(elsewhere)
     key, reader = joined(opened, 1)
-    made = opened.report_key(PLACE, DAY, [reader])
+    made = opened.report_key(PLACE, DAY, [reader], REPLY)
     other.months.key(made.month, make=True)
     with pytest.raises(SealBroken):
         other.open_envelope(1, key, PLACE, made.month, made.envelopes[1])
@@ -138,7 +139,7 @@ def test_another_installation_opens_nothing(opened: Vault, tmp_path_factory: pyt
     with pytest.raises(SealBroken):
         other.session_open("a cookie", opened.session_seal("a cookie", key))
     assert not other.is_attested(reader)
-    assert other.code_token("123456789012") != opened.code_token("123456789012")
+    assert other.code_keys("123456789012").token != opened.code_keys("123456789012").token
     assert other.token("cookie", "a cookie") != opened.token("cookie", "a cookie")
     assert other.check() != opened.check()
     assert other.journal_key != opened.journal_key
@@ -154,7 +155,7 @@ def test_after_a_rotation_what_is_older_still_opens_and_codes_and_the_journal_st
     after = Vault.open_directory(home)
     assert after.open_number("a place", number) == NUMBER
     assert after.is_attested(reader)
-    assert after.code_token("123456789012") == before.code_token("123456789012")
+    assert after.code_keys("123456789012").token == before.code_keys("123456789012").token
     assert (after.journal_key, after.check()) == (before.journal_key, before.check())
     assert after.token("cookie", "a cookie") != before.token("cookie", "a cookie")
     assert after.attest(1, key.public) != reader.attest
@@ -203,7 +204,7 @@ def test_what_known_keys_give_never_changes(opened: Vault) -> None:
         "574772694960",
         "952142523396",
     ]
-    assert opened.code_token("123456789012").hex() == (
+    assert opened.code_keys("123456789012").token.hex() == (
         "20e6b863d248511689ebaf3627e91d5f6f0cb6c9ab27d9f6c2566f718c1f3004"
     )
     assert opened.token("cookie", "a cookie").hex() == (
@@ -224,7 +225,7 @@ def test_a_number_sealed_long_ago_still_opens(opened: Vault) -> None:
 def test_nothing_of_a_key_shows_in_a_repr(opened: Vault) -> None:
     opened.mark(DAY, b"act")
     _, reader = joined(opened, 1)
-    made = opened.report_key(PLACE, DAY, [reader])
+    made = opened.report_key(PLACE, DAY, [reader], REPLY)
     for shown in (repr(opened), repr(opened.directory), repr(opened.days), repr(opened.months)):
         assert bytes(range(32)).hex() not in shown
         assert repr(bytes(range(32))) not in shown

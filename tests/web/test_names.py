@@ -7,15 +7,23 @@ from flask import Flask
 
 from gateway.app import create_app
 from gateway.casework.caseworker import Role
-from gateway.casework.journal import ATTESTS, Verb
 from gateway.casework.referral import HandOnReason
 from gateway.casework.report import Outcome, State
 from gateway.casework.shelf import Shelf
+from gateway.casework.verb import ATTESTS, Verb
 from gateway.flows.definition import LANGUAGES, SEVERITIES
 from gateway.runtime import Runtime
 from gateway.web import names
 
-TOLD = {Verb.OPENED, Verb.SENT, Verb.DELIVERED, Verb.FAILED}
+TOLD = {
+    Verb.OPENED,
+    Verb.CONSENTED,
+    Verb.REMINDED,
+    Verb.NUMBER_ERASED,
+    Verb.SENT,
+    Verb.DELIVERED,
+    Verb.FAILED,
+}
 """What is said of a report though nothing of it changed."""
 STORY = [verb for verb in Verb if (ATTESTS.get(verb) == "report" and verb is not Verb.CLOCK_SET) or verb in TOLD]
 

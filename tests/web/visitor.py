@@ -13,7 +13,7 @@ from werkzeug.datastructures import Headers
 
 from gateway.casework import account, journal, report, shelf
 from gateway.casework.account import Account
-from gateway.casework.journal import Verb
+from gateway.casework.verb import Verb
 from gateway.later import dispatch
 from gateway.runtime import Runtime
 from tests import build

@@ -12,7 +12,18 @@ from flask import Blueprint, abort, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from gateway.casework.caseworker import Role
-from gateway.web.admin import joining, machine, own, people, permissions, recovery, reports, sign_in, sites
+from gateway.web.admin import (
+    joining,
+    machine,
+    organisations,
+    own,
+    people,
+    permissions,
+    recovery,
+    reports,
+    sign_in,
+    sites,
+)
 from gateway.web.admin.permissions import JOINING, LETTERS, NOBODY
 
 _FIRST: Final = ("admin.reports.inbox", "admin.people.every", "admin.machine.show")
@@ -26,6 +37,7 @@ for group in (
     own.own,
     reports.reports,
     people.people,
+    organisations.organisations,
     sites.sites,
     machine.machine,
 ):

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from gateway import vault
 from gateway.casework import Refused, account, caseworker, joining, journal, passphrase
 from gateway.casework import session as sessions
-from gateway.casework.journal import Verb
+from gateway.casework.verb import Verb
 from gateway.web import reader, runtime
 from gateway.web.admin import second_factor
 from gateway.web.admin.sign_in import cookie, key, let_out, me, prove, token

@@ -15,10 +15,10 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 
 from gateway import flows, vault
-from gateway.casework import Refused, account, caseworker, joining, journal, session, site
+from gateway.casework import Refused, account, caseworker, joining, journal, organisation, session, site
 from gateway.casework.caseworker import ON_ROUTES, Entered, Person, Role
-from gateway.casework.journal import Verb
 from gateway.casework.route import INTEGRITY
+from gateway.casework.verb import Verb
 from gateway.runtime import Runtime
 from gateway.vault import SealBroken
 from gateway.web import names, reader, runtime
@@ -26,6 +26,9 @@ from gateway.web.admin.permissions import CHANGES
 from gateway.web.admin.sign_in import key, me, prove
 
 _ONE: Final = "/people/<int(max=2147483647):person_id>"
+
+_ABOVE: Final = (Role.SUPERVISOR, Role.INTEGRITY_OFFICER, Role.ADMINISTRATOR)
+"""To whom somebody can answer."""
 
 people = Blueprint("people", __name__)
 
@@ -44,6 +47,7 @@ def every() -> ResponseReturnValue:
         confirmed={person.id for person in found if joining.confirmed(rt.vault, person)},
         places=places,
         open_to_me={*_roles(), *ON_ROUTES},
+        by_id={person.id: person for person in found},
         lanes=names.LANES,
         on_routes=ON_ROUTES,
     )
@@ -169,6 +173,9 @@ def _shown(rt: Runtime, person: Person, refused: Refused | None = None) -> str:
             person.lanes,
             person.sites,
             person.languages,
+            person.organisation,
+            person.supervisor,
+            "\n".join(person.aliases),
         ),
         login,
         refused,
@@ -182,6 +189,8 @@ def _page(person: Person | None, entered: Entered, login: str, refused: Refused 
         person = caseworker.one(db, person.id) if person else None
         standing = account.standing(db, person.id) if person else None
         why_not = joining.unconfirmable(db, rt.vault, person.id, me().id, key()) if person else None
+        organisations = organisation.every(db)
+        above = [one for one in caseworker.every(db) if one.active and one.role in _ABOVE]
     return render_template(
         "person.html",
         subject=person,
@@ -194,6 +203,9 @@ def _page(person: Person | None, entered: Entered, login: str, refused: Refused 
         confirmed=person is not None and joining.confirmed(rt.vault, person),
         why_not=reader.refusal(why_not) if why_not else "",
         places=places,
+        organisations=organisations,
+        above=[one for one in above if person is None or one.id != person.id],
+        most_aliases=organisation.MOST_ALIASES,
         lanes=_lanes(rt),
         roles=_roles(),
         languages=flows.definition.LANGUAGES,
@@ -219,7 +231,19 @@ def _entered(person: Person | None) -> Entered:
         lanes=frozenset(typed.getlist("lanes")) & set(_lanes(rt)),
         sites=frozenset(each for each in places if str(each) in typed.getlist("sites")),
         languages=frozenset(typed.getlist("languages")) & set(flows.definition.LANGUAGES),
+        organisation=_number(typed.get("organisation", "")),
+        supervisor=_number(typed.get("supervisor", "")),
+        aliases=typed.get("aliases", ""),
     )
+
+
+def _number(typed: str) -> int | None:
+    """An id as a list gives it; empty for nobody."""
+    if not typed:
+        return None
+    if not (typed.isascii() and typed.isdigit() and len(typed) < 10):
+        abort(400)
+    return int(typed)
 
 
 def _role(value: str) -> Role:

@@ -74,12 +74,17 @@ class Row:
 
 _EVERYWHERE: Final = frozenset({"me"})
 """On every page, for whoever is signed in: their own name."""
-_FORM_OF_A_PERSON: Final = "name login role number sms_language languages lanes sites active"
+_FORM_OF_A_PERSON: Final = (
+    "name login role number sms_language languages lanes sites active organisation supervisor aliases"
+)
 _PERSON: Final = (
     "name role key fingerprint login/SA number/SA sms_language/SA languages/SA lanes/SA sites/SA active/SA "
-    "invited_until/SA"
+    "invited_until/SA organisation/SA supervisor/SA aliases/SA"
 )
-_REPORT: Final = "reference severity state clock responsible site day language narrative notes story colleagues"
+_REPORT: Final = (
+    "reference severity state clock responsible site day language narrative notes story colleagues letters "
+    "contact hold"
+)
 TEN: Final = Proof.TEN_MINUTES
 
 TABLE: Final = (
@@ -119,15 +124,36 @@ TABLE: Final = (
     Row(
         "admin.reports.inbox",
         READERS,
-        shows="count reference severity topic site language day clock responsible",
+        shows="count reference severity topic site language day clock responsible letters",
         takes="shelf topic after",
     ),
     Row("admin.reports.show", READERS, shows=_REPORT),
     Row("admin.reports.act", READERS, "accept", again="admin.reports.show"),
     Row("admin.reports.act", READERS, "note", takes="words", again="admin.reports.show"),
+    Row(
+        "admin.reports.act",
+        READERS,
+        "preview",
+        shows=_REPORT,
+        takes="ready letter",
+        again="admin.reports.show",
+    ),
+    Row("admin.reports.act", READERS, "write", takes="ready letter", again="admin.reports.show"),
+    Row(
+        "admin.reports.act",
+        READERS,
+        "number",
+        Proof.ALWAYS,
+        shows=f"{_REPORT} caller",
+        takes="why",
+        again="admin.reports.show",
+    ),
     Row("admin.reports.act", READERS, "hand_on", takes="reason to", again="admin.reports.show"),
-    Row("admin.reports.act", READERS, "close", takes="outcome", again="admin.reports.show"),
+    Row("admin.reports.act", READERS, "close", takes="outcome closing", again="admin.reports.show"),
     Row("admin.reports.act", READERS, "grant", TEN, takes="grantee", again="admin.reports.show"),
+    Row("admin.reports.act", "SI", "hold", TEN, takes="until", again="admin.reports.show"),
+    Row("admin.reports.act", "SI", "agree", TEN, again="admin.reports.show"),
+    Row("admin.reports.act", READERS, "leave_out", TEN, takes="person", again="admin.reports.show"),
     # The people who work here.
     Row("admin.people.every", "SIA", shows="name role lanes sites languages standing"),
     Row("admin.people.blank", "SA", shows=_FORM_OF_A_PERSON),
@@ -151,6 +177,12 @@ TABLE: Final = (
         again="admin.people.show",
     ),
     Row("admin.people.change", "SI", "confirm", TEN, takes="fingerprint", again="admin.people.show"),
+    # Organisations.
+    Row("admin.organisations.every", "SA", shows="organisation kind aliases count"),
+    Row("admin.organisations.blank", "SA", shows="organisation kind aliases"),
+    Row("admin.organisations.add", "SA", "", TEN, takes="name kind aliases", again="admin.organisations.blank"),
+    Row("admin.organisations.show", "SA", shows="organisation kind aliases"),
+    Row("admin.organisations.change", "SA", "", TEN, takes="name kind aliases", again="admin.organisations.show"),
     # Sites.
     Row("admin.sites.every", "SA", shows="site place code open"),
     Row("admin.sites.blank", "SA", shows="site code"),

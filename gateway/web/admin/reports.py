@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import Final, TypeVar
@@ -14,12 +14,16 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 
 from gateway import desk
-from gateway.casework import Refused, referral
+from gateway.casework import Refused, caseworker, referral
 from gateway.casework import shelf as shelves
-from gateway.casework.journal import Line, Verb
+from gateway.casework.contact import Reach
+from gateway.casework.hold import HOLDERS
+from gateway.casework.journal import Line
 from gateway.casework.referral import HandOnReason
 from gateway.casework.report import Outcome, State
 from gateway.casework.shelf import Position, Shelf
+from gateway.casework.verb import Verb
+from gateway.flows.definition import LETTER, SCREEN_SEPTETS
 from gateway.web import names, reader, runtime
 from gateway.web.admin.sign_in import me, prove
 from gateway.web.admin.sign_in import reader as reader_here
@@ -100,8 +104,10 @@ def act(report_id: int) -> ResponseReturnValue:
         done = doing(report_id)
     except Refused as refused:
         return _page(report_id, refused), 422
+    if not isinstance(done, str):
+        return _page(report_id, draft=done) if isinstance(done, desk.Draft) else _page(report_id, reach=done)
     flash(done)
-    hidden = done == "handed_on_hidden"
+    hidden = done in ("handed_on_hidden", "left_out_hidden")
     return redirect(url_for(".inbox") if hidden else url_for(".show", report_id=report_id), 303)
 
 
@@ -127,8 +133,52 @@ def _close(report_id: int) -> str:
     outcome = _one_of(Outcome, request.form.get("outcome", ""))
     if outcome is None:
         raise Refused("outcome", "Choose a reason.")
-    desk.close(runtime(), reader_here(), report_id, outcome)
+    desk.close(runtime(), reader_here(), report_id, outcome, request.form.get("closing", ""))
     return "closed"
+
+
+def _preview(report_id: int) -> desk.Draft:
+    """The letter as the reporter would see it; nothing is sent."""
+    with runtime().db.read() as db:
+        opened = shelves.open_for(db, me().id, report_id)
+    if opened is None:
+        abort(404)
+    typed = request.form
+    return desk.draft(runtime(), opened.row.language, typed.get("ready", ""), typed.get("letter", ""))
+
+
+def _write(report_id: int) -> str:
+    typed = request.form
+    reminded = desk.write(runtime(), reader_here(), report_id, typed.get("ready", ""), typed.get("letter", ""))
+    return "written_sms" if reminded else "written"
+
+
+def _number(report_id: int) -> Reach:
+    """Shown on this one answer, and on no page that has an address."""
+    prove("proof-number", always=True)
+    return desk.open_number(runtime(), reader_here(), report_id, request.form.get("why", ""))
+
+
+def _leave_out(report_id: int) -> str:
+    prove("proof-leave")
+    stays = desk.leave_out(runtime(), reader_here(), report_id, _colleague(request.form.get("person", "")))
+    return "left_out" if stays else "left_out_hidden"
+
+
+def _hold(report_id: int) -> str:
+    prove("proof-hold")
+    try:
+        until = date.fromisoformat(request.form.get("until", ""))
+    except ValueError:
+        raise Refused("until", "Choose a day after today and within two years.") from None
+    desk.ask_to_hold(runtime(), reader_here(), report_id, until)
+    return "hold_asked"
+
+
+def _agree(report_id: int) -> str:
+    prove("proof-hold")
+    desk.agree_to_hold(runtime(), reader_here(), report_id)
+    return "held"
 
 
 def _grant(report_id: int) -> str:
@@ -143,22 +193,35 @@ def _colleague(written: str) -> int:
     return int(written)
 
 
-_DOING: Final[dict[str, Callable[[int], str]]] = {
+_DOING: Final[dict[str, Callable[[int], str | desk.Draft | Reach]]] = {
     "accept": _accept,
     "note": _note,
     "hand_on": _hand_on,
     "close": _close,
     "grant": _grant,
+    "preview": _preview,
+    "write": _write,
+    "number": _number,
+    "leave_out": _leave_out,
+    "hold": _hold,
+    "agree": _agree,
 }
 
 
-def _page(report_id: int, refused: Refused | None = None) -> str:
+def _page(
+    report_id: int,
+    refused: Refused | None = None,
+    *,
+    draft: desk.Draft | None = None,
+    reach: Reach | None = None,
+) -> str:
     rt = runtime()
     reading = desk.read(rt, reader_here(), report_id)
     if reading is None:
         abort(404)
     with rt.db.read() as db:
         offered = referral.waiting_for(db, report_id) is not None
+        people = {one.id: one.name for one in caseworker.every(db)}
     mine = reading.row.state is State.ACCEPTED and reading.responsible_id == me().id
     return render_template(
         "report.html",
@@ -172,11 +235,32 @@ def _page(report_id: int, refused: Refused | None = None) -> str:
         lang=names.html_language(reading.row.language),
         story=_story(reading.story),
         typed=request.form,
-        did=request.form.get("do", "") if refused else "",
+        did=request.form.get("do", "") if refused or draft or reach else "",
+        draft=draft,
+        reach=reach,
+        withdrawn=reading.outcome is Outcome.WITHDRAWN,
+        asked_to_withdraw=reading.row.silent and reading.row.state is not State.CLOSED,
+        outcomes=_outcomes(reading),
+        ready={name: one.text[reading.row.language] for name, one in rt.book.letters.items()},
+        listed={name: [a[reading.row.language] for a in one.answers] for name, one in rt.book.letters.items()},
+        french={name: one.text["fr"] for name, one in rt.book.letters.items()},
+        closings={name: one[reading.row.language] for name, one in rt.book.closings.items()},
+        room=LETTER,
+        screen_septets=SCREEN_SEPTETS,
+        why_letters=desk.REASON_LETTERS,
+        may_hold=me().role in HOLDERS,
+        asked_hold=people.get(reading.hold.asked_by, "") if reading.hold else "",
+        my_hold=reading.hold is not None and reading.hold.asked_by == me().id,
         most=desk.NOTE_LETTERS,
         error={"field": refused.field, "text": reader.refusal(refused)} if refused else None,
         printed=rt.now(),
     )
+
+
+def _outcomes(reading: desk.Reading) -> list[Outcome]:
+    """How a report may be closed here: as withdrawn only if its reporter asks for it."""
+    asked = reading.row.silent
+    return [outcome for outcome in Outcome if outcome is not Outcome.WITHDRAWN or asked]
 
 
 def _answers(answers: list[desk.Answer]) -> list[Shown]:

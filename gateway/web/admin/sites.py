@@ -8,7 +8,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 
 from gateway.casework import Refused, journal, site
-from gateway.casework.journal import Verb
+from gateway.casework.verb import Verb
 from gateway.flows.definition import SITES_PER_PAGE
 from gateway.runtime import Runtime
 from gateway.web import reader, runtime

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from gateway.casework import account, caseworker, joining, journal
 from gateway.casework.caseworker import Role
-from gateway.casework.journal import Entry, Verb
+from gateway.casework.journal import Entry
+from gateway.casework.verb import Verb
 from gateway.runtime import Runtime
 from tests import build
 from tests.web.visitor import Fields, Page, Visitor
@@ -25,6 +26,7 @@ NEW: Fields = {
     "lanes": ["child", "safety"],
     "sites": ["2"],
     "active": "on",
+    "organisation": "1",
 }
 
 

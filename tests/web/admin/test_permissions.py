@@ -27,6 +27,7 @@ from gateway.web.admin.permissions import ANYBODY, CHANGES, JOINING, NOBODY, OUT
 from tests import build
 from tests.web.visitor import Fields, Visitor
 from tests.web.walk import (
+    CALLER,
     LOGINS,
     PEOPLE,
     READ_BY,
@@ -181,6 +182,8 @@ def test_what_somebody_may_not_see_is_nowhere_in_the_bytes_of_a_page(walked: Wal
         "reference": {world.row(name).reference for name in SAYS},
         "number": {number[-8:] for number in world.numbers.values()},
         "login": set(PEOPLE) - {own},
+        "caller": {CALLER[-8:]},
+        "letters": {"Swali-moja", "Jibu-moja"},
         "fingerprint": {
             vault.fingerprint(found.public)
             for login in PEOPLE

@@ -12,8 +12,8 @@ from gateway.app import create_app
 from gateway.casework import account, caseworker, journal
 from gateway.casework.attempt import FREE, FREE_TOGETHER
 from gateway.casework.caseworker import Entered, Role
-from gateway.casework.journal import Verb
 from gateway.casework.session import SignIn
+from gateway.casework.verb import Verb
 from gateway.desk import Reader
 from gateway.runtime import Runtime
 from gateway.vault import Pair

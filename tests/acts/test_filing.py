@@ -12,14 +12,14 @@ from sqlalchemy import select, text
 from gateway import desk
 from gateway.casework import plan, report
 from gateway.casework.caseworker import Role
-from gateway.casework.journal import Verb
 from gateway.casework.referral import HandOnReason
 from gateway.casework.report import Addition, Report
+from gateway.casework.verb import Verb
 from gateway.db import Base
 from gateway.later.dispatch import dispatch
 from gateway.later.send import send
 from gateway.runtime import Runtime
-from gateway.vault import Marks, Vault, create, open_with
+from gateway.vault import CodeKeys, Marks, Vault, create, open_with
 from tests import build
 from tests.later import story
 
@@ -113,7 +113,7 @@ def test_the_code_on_the_screen_finds_the_report(rt: Runtime, staff: STAFF) -> N
 
 
 def found_by(rt: Runtime, screen: str) -> list[int]:
-    token = rt.vault.code_token(screen.split("\n")[1].replace(" ", ""))
+    token = rt.vault.code_keys(screen.split("\n")[1].replace(" ", "")).token
     with rt.db.read() as db:
         return list(db.scalars(select(Report.id).where(Report.code_token == token)))
 
@@ -143,9 +143,9 @@ class Counting(Vault):
 
     slow = 0
 
-    def code_token(self, code: str) -> bytes:
+    def code_keys(self, code: str) -> CodeKeys:
         self.slow += 1
-        return super().code_token(code)
+        return super().code_keys(code)
 
 
 def test_the_slow_hash_is_paid_by_the_hop_that_files_and_by_no_other(light: Runtime) -> None:

@@ -14,9 +14,9 @@ from sqlalchemy import func, insert, select, update
 from gateway import desk, vault
 from gateway.casework import Refused, account, caseworker, journal, plan, report, shelf
 from gateway.casework.caseworker import Role
-from gateway.casework.journal import Verb
 from gateway.casework.referral import HandOnReason
 from gateway.casework.report import Addition, Outcome, Report
+from gateway.casework.verb import Verb
 from gateway.later.dispatch import dispatch
 from gateway.later.sweep import sweep
 from gateway.runtime import Runtime

@@ -1,0 +1,58 @@
+"""Erase the reports that were kept for long enough: the keys first, then the rows, then the key of a month that no
+report needs any more. Whoever is killed in between goes on where it stood."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from gateway import log
+from gateway.casework import erasure
+from gateway.later.dispatch import one_by_one
+from gateway.runtime import Runtime
+
+BATCH = 100
+
+
+def erase(rt: Runtime) -> int:
+    """One round; returns how many reports were due."""
+    done = 0
+    while True:
+        with rt.db.read() as db:
+            due = erasure.due(db, rt.book.kept, rt.today(), rt.now(), BATCH)
+        erased = one_by_one(rt, "erase", due, partial(_one, rt), _stays) if due else 0
+        done += erased
+        if len(due) < BATCH:
+            break
+    _destroy_months(rt)
+    return done
+
+
+def _one(rt: Runtime, report_id: int) -> None:
+    now = rt.now()
+    with rt.begin() as unit:
+        if not erasure.is_due(unit.db, report_id, rt.book.kept, rt.today(), now):
+            return
+        erasure.destroy_keys(unit.db, report_id, now)
+    # Nothing of it opens from here on; what is left are rows.
+    with rt.begin() as unit:
+        erasure.erase(unit.db, report_id, now)
+
+
+def _stays(db: Any, report_id: int, until: datetime, now: datetime) -> None:
+    """One that failed has its turn again in the next round."""
+
+
+def _destroy_months(rt: Runtime) -> None:
+    """The keys of months whose reports are all erased: from then on no old copy of the database opens either. A
+    month in which a report could still be erased late is left alone."""
+    oldest = erasure.before(rt.now(), max(rt.book.kept.values()))
+    try:
+        with rt.db.read() as db:
+            used = erasure.months_in_use(db)
+        for month in rt.vault.months.months():
+            if month < f"{oldest:%Y-%m}" and month not in used:
+                rt.vault.months.destroy(month, rt.today())
+    except (OSError, ValueError) as error:
+        log.warn("keys.not_destroyed", error=error)
