@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -32,23 +32,29 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from gateway import demo, flows, migrations, vault
 from gateway.app import create_app
+from gateway.casework import closing, guess, journal, report
+from gateway.casework.verb import Verb
 from gateway.runtime import Runtime
 from gateway.settings import Settings
+from gateway.text import check_digit
 
 ROUNDS = 15
+CODE_TRIES = 500
 BATCH_SECONDS = 0.02
 SECRET = "benchmark-benchmark-benchmark"
 CODE = "*384*2430#"
 URGENT = ("1", "1", "1", "1", "1")
 KEYS = ("2", "2", "1", "3", "1")
 
+_REPLY = vault.Pair(bytes(32), bytes(32))
+
 Environ = dict[str, Any]
 App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the rows; `arguments` may name some of hop, fold, report."""
-    rows = {"hop": _hop_rows, "fold": _fold_rows, "report": _report_rows}
+    """Print the rows; `arguments` may name some of hop, fold, report, code."""
+    rows = {"hop": _hop_rows, "fold": _fold_rows, "report": _report_rows, "code": _code_rows}
     if set(arguments) - set(rows):
         print(f"usage: python3 -m gateway bench [{' '.join(rows)}]", file=sys.stderr)
         return 2
@@ -138,11 +144,46 @@ def _report_rows(rt: Runtime) -> None:
     bare.close()
 
 
+def _code_rows(rt: Runtime) -> None:
+    """A code that shows nothing, as its caller waits for it: unknown, and of a report that is settled. Here the
+    clock on the wall counts, because it is what somebody who guesses has."""
+    door, path = create_app(rt).wsgi_app, f"/hooks/{SECRET}/africastalking/ussd"
+    filed = _call(door, path, _form("settled", URGENT)).decode().split("\n")[1].replace(" ", "")
+    with rt.begin() as unit:
+        settled = report.by_code(unit.db, rt.vault.code_keys(filed).token)
+        if settled is None:
+            raise AssertionError("the report was not filed")
+        closing.silence(unit.db, settled.id)
+        journal.write(unit.db, rt.now(), Verb.RATED, report=settled.id)
+    chance, callers = random.Random(1), itertools.count()
+    taken: dict[str, list[float]] = {"floor: an unknown code": [], "a settled code": [], "unknown once more": []}
+    for _ in range(CODE_TRIES):
+        with rt.begin() as unit:  # no cap may decide what is measured
+            guess.forget(unit.db, rt.today() + timedelta(days=9))
+        for name in chance.sample(list(taken), len(taken)):
+            eleven = f"{chance.randrange(10**11):011d}"
+            code = filed if name == "a settled code" else eleven + check_digit(eleven)
+            at = next(callers)
+            body = _form(f"code-{at}", ("2", "3", code), f"+2430009{at % 100_000:05d}")
+            began = time.perf_counter()
+            _call(door, path, body)
+            taken[name].append(time.perf_counter() - began)
+    _print(
+        f"a code that shows nothing, {CODE_TRIES} tries each (wall clock, medians)",
+        {name: statistics.median(times) for name, times in taken.items()},
+    )
+    unknown = taken["floor: an unknown code"]
+    for name in ("a settled code", "unknown once more"):
+        share = sum(one < other for one in unknown for other in taken[name]) / CODE_TRIES**2
+        print(f"  {share:8.2f}  of pairs: the unknown one is quicker than {name} (0.50: no telling)")
+    print()
+
+
 class _QuickVault(vault.Vault):
     """The slow hash is slow on purpose, the same in every design, and would hide all else."""
 
-    def code_token(self, code: str) -> bytes:
-        return self.token("bench", code)
+    def code_keys(self, code: str) -> vault.CodeKeys:
+        return vault.CodeKeys(self.token("bench", code), _REPLY)
 
 
 def _compare(
@@ -182,11 +223,11 @@ def _cpu(call: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def _form(session: str, keys: Sequence[str]) -> bytes:
+def _form(session: str, keys: Sequence[str], caller: str = "+243000000099") -> bytes:
     return urlencode(
         {
             "sessionId": session,
-            "phoneNumber": "+243000000099",
+            "phoneNumber": caller,
             "networkCode": "63001",
             "serviceCode": CODE,
             "text": "*".join(keys),

@@ -33,10 +33,8 @@ _ELSEWHERE: Final = (
     ),
     (
         "key directory",
-        "the server's keys, the keys of the months and of the weeks, the chain of the day keys, the escrow's "
-        "public half",
-        "the day chain two days; a week five weeks; a month until its last report is erased, or somebody destroys "
-        "it; the rest for good",
+        "the server's keys, those of months and weeks, the chain of the day keys, the escrow's public half",
+        "the day chain two days; a week five weeks; a month until its last report is gone; the rest for good",
         "the processes",
     ),
     (

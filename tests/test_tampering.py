@@ -6,6 +6,7 @@ A house that has been lived in is changed in one way, checked, and put back, a t
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
@@ -13,12 +14,14 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Column, LargeBinary, Table, delete, func, insert, select, text, update
+from sqlalchemy import JSON, Boolean, Column, LargeBinary, Table, delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from gateway import desk, inbox
-from gateway.casework import caseworker, chain, journal, report, site
+from gateway.casework import caseworker, chain, journal, organisation, report, site
+from gateway.casework.caseworker import Role
 from gateway.casework.journal import Entry, Head
+from gateway.casework.organisation import Kind
 from gateway.casework.referral import HandOnReason
 from gateway.casework.report import Outcome
 from gateway.casework.verb import KINDS, Verb
@@ -55,9 +58,10 @@ class Life:
         self.opened = 0
 
     def live(self) -> None:
-        """A few days: four people, two sites, four reports, and all that can happen to them."""
+        """A few days: five people of two organisations, two sites, four reports, all that can happen to them."""
         rt, clock = self.rt, story.clock(self.rt)
         people = self.after(lambda: build.staff(rt))
+        people["second"] = self.after(lambda: build.person(rt, "Second", Role.SUPERVISOR))
         self.after(lambda: build.sites(rt, "Site A", "Site B"))
         urgent = self.after(lambda: story.tell(rt, story.COLLAPSE, "urgent"))
         moved = self.after(lambda: story.tell(rt, story.SEXUAL, "moved"))
@@ -74,9 +78,13 @@ class Life:
             self.open(worker, made)
             self.after(partial(desk.accept, rt, worker, made))
         self.after(lambda: desk.note(rt, worker, urgent, "The family was visited."))
+        self.after(lambda: desk.write(rt, worker, urgent, "safe_now", ""))
+        self.after(lambda: self.answer("urgent", story.HAZARD))
         self.after(lambda: desk.close(rt, worker, urgent, Outcome.HELPED))
         self.after(lambda: desk.hand_on(rt, worker, quiet, HandOnReason.AWAY, people["supervisor"]))
         self.after(lambda: desk.accept(rt, supervisor, quiet))
+        self.after(lambda: desk.ask_to_hold(rt, supervisor, quiet, rt.today() + timedelta(days=30)))
+        self.after(lambda: desk.agree_to_hold(rt, self.reader(people["second"]), quiet))
         self.open(supervisor, moved)
         self.after(lambda: self.save(people["worker"], people["administrator"]))
 
@@ -95,6 +103,13 @@ class Life:
         assert self.after(lambda: desk.read(self.rt, reader, made)) is not None
         self.opened += 1
 
+    def answer(self, session: str, keys: tuple[str, ...]) -> None:
+        """The reporter dials once more, with the code that they were shown after `keys`, and answers."""
+        (code,) = re.findall(r"\d{4} \d{4} \d{4}", story.press(self.rt, keys, session).text)
+        typed = ("2", "3", code, "1")
+        screens = [story.press(self.rt, typed[:at], "once more") for at in range(len(typed) + 1)]
+        assert screens[-1].ends
+
     def save(self, person: int, by: int) -> None:
         with self.rt.begin() as unit:
             found = caseworker.one(unit.db, person)
@@ -108,11 +123,16 @@ class Life:
                 found.lanes,
                 found.sites,
                 found.languages,
+                found.organisation,
+                found.supervisor,
+                "Mama Kazi",
             )
             caseworker.change(unit.db, self.rt.vault, person, entered)
             journal.write(unit.db, self.rt.now(), Verb.PERSON_SAVED, actor=by, subject=person)
             site.change(unit.db, self.rt.now(), 1, name="Site C", open_=False)
             journal.write(unit.db, self.rt.now(), Verb.SITE_SAVED, actor=by, subject=1)
+            organisation.change(unit.db, 1, name="House", kind=Kind.INDEPENDENT, aliases="Maison")
+            journal.write(unit.db, self.rt.now(), Verb.ORGANISATION_SAVED, actor=by, subject=1)
 
 
 class Tamperer:
@@ -220,6 +240,8 @@ class Tamperer:
             return cell[:-1] + chr(ord(cell[-1]) ^ 1) if cell else "x"
         if isinstance(column.type, UtcTime):
             return build.START
+        if isinstance(column.type, JSON):
+            return [9]
         return column.type.python_type(1)
 
 
@@ -270,7 +292,7 @@ def life(rt: Runtime) -> Life:
 def test_a_house_that_was_lived_in_fits(life: Life) -> None:
     verdict = verify(life.rt)
     assert verdict.faults == []
-    assert verdict.things == {"report": 4, "person": 4, "site": 2}
+    assert verdict.things == {"report": 4, "person": 5, "site": 2, "organisation": 2}
     assert all(life.versions[name] for name in attested())
 
 
@@ -362,14 +384,17 @@ def test_no_act_of_ours_vouches_for_what_another_hand_changed_before_it(rt: Runt
             update(caseworker.CaseWorker).where(caseworker.CaseWorker.id == staff["worker"]).values(lanes=[])
         )
         db.execute(update(site.Site).where(site.Site.id == place).values(name="Elsewhere"))
+        db.execute(update(organisation.Organisation).values(kind=Kind.COOPERATIVE.value))
     for one in (made, other):
         desk.accept(rt, build.reader(staff["supervisor"]), one)
         desk.note(rt, build.reader(staff["supervisor"]), one, "seen")
     with rt.begin() as unit:
         journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, subject=staff["worker"])
         journal.write(unit.db, rt.now(), Verb.SITE_SAVED, subject=place)
+        for employer in organisation.every(unit.db):
+            journal.write(unit.db, rt.now(), Verb.ORGANISATION_SAVED, subject=employer.id)
     assert story.verbs(rt, made).count(Verb.REPORT_ALTERED) == 1, "it is said once, and then it is attested"
     assert Verb.REPORT_ALTERED not in story.verbs(rt, other)
     with rt.db.read(still=True) as db:
         faults = chain.verify(db, rt.vault.journal_key).faults
-    assert [fault.what for fault in faults] == ["what it is about was found changed by another hand"] * 3
+    assert [fault.what for fault in faults] == ["what it is about was found changed by another hand"] * 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from gateway import flows
@@ -53,8 +53,12 @@ class Stage:
         ).encode("utf-8")
 
     def plan(self, lane: str, site_id: int | None, language: str) -> list[route.Step]:
+        """Nobody of it sees anything before the report is dispatched: by then it may be known who did it."""
         directory = self.rt.directory
-        return route.plan(lane=lane, site=site_id, language=language, people=directory.people, load=directory.load)
+        steps = route.plan(
+            lane=lane, site=site_id, language=language, people=directory.people, load=directory.load
+        )
+        return [replace(step, opened=False) for step in steps]
 
     def screen_words(self, found: report.Coarse, one: flows.Act) -> None:
         """Whoever is named in what was written hears of the report no more, nor their organisation, nor whoever

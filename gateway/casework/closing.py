@@ -30,6 +30,8 @@ def close(db: Session, found: Coarse, person: int, outcome: Outcome, now: dateti
 def withdraw(db: Session, found: Coarse, now: datetime) -> None:
     """The reporter takes the report back: it is closed, what was told in it is destroyed, its code shows
     nothing."""
+    if contact.erase(db, found.id):
+        journal.write(db, now, Verb.NUMBER_ERASED, report=found.id)
     empty(db, found.id)
     silence(db, found.id)
     _close(db, found.id, Outcome.WITHDRAWN, now)

@@ -98,7 +98,13 @@ def under(people: Collection[Person], accused: Collection[int], organisations: C
     """Everybody who may not hear of what is said of these people and organisations."""
     theirs = {one.organisation for one in people if one.id in accused} | set(organisations)
     found = {one.id for one in people if one.id in accused or (one.organisation or 0) in theirs}
-    while more := {one.id for one in people if one.supervisor in found} - found:
+    return found | answering_to(people, found)
+
+
+def answering_to(people: Collection[Person], above: Collection[int]) -> set[int]:
+    """Everybody who answers to one of these, however many steps lie between."""
+    found: set[int] = set()
+    while more := {one.id for one in people if one.supervisor in found.union(above)} - found:
         found |= more
     return found
 

@@ -31,6 +31,7 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import NullType
@@ -144,7 +145,10 @@ _HEAD = cast(Table, Head.__table__)
 _JOURNAL = cast(Table, Entry.__table__)
 _LOCK = select(_HEAD.c.seq, _HEAD.c.head).where(_HEAD.c.id == 1).with_for_update()
 _LAST = select(_JOURNAL.c.id, _JOURNAL.c.hash).order_by(_JOURNAL.c.id.desc()).limit(1)
-_BEGIN = insert(_HEAD)
+_BEGIN = {
+    "postgresql": postgresql.insert(_HEAD).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(_HEAD).on_conflict_do_nothing(),
+}
 _ADVANCE = update(_HEAD).where(_HEAD.c.id == 1)
 _WRITE = insert(_JOURNAL)
 
@@ -228,11 +232,11 @@ def of_report(db: Session, report: int) -> list[Line]:
     return [Line(at, Verb(verb), who, whom) for at, verb, who, whom in rows]
 
 
-def came_after(db: Session, report: int) -> set[int]:
-    """The people of whom the first line is younger than the report's."""
+def came_after(db: Session, report: int, kind: Kind) -> set[int]:
+    """The people, or organisations, of whom the first line is younger than the report's."""
     filed = select(func.min(Entry.id)).where(Entry.report_id == report).scalar_subquery()
     first = select(Entry.subject_id).where(
-        Entry.verb.in_([verb.value for verb, kind in ATTESTS.items() if kind == "person"])
+        Entry.verb.in_([verb.value for verb, attests in ATTESTS.items() if attests == kind])
     )
     younger = first.group_by(Entry.subject_id).having(func.min(Entry.id) > filed)
     return {person for person in db.scalars(younger) if person is not None}
@@ -271,8 +275,10 @@ def _begin(connection: Connection) -> Sequence[Any]:
     """The head row of a new journal. One that was taken away is put back behind the last line there is, and
     reports are taken all the same: it never proved more than that line does."""
     last = connection.execute(_LAST).one_or_none() or (0, links.BEGINNING)
-    connection.execute(_BEGIN, {"id": 1, "seq": last[0], "head": last[1]})
-    return last
+    # Of two who begin at the same time the second waits here, and finds what the first has written.
+    begin = _BEGIN[connection.dialect.name]
+    connection.execute(begin, {"id": 1, "seq": last[0], "head": last[1]})
+    return connection.execute(_LOCK).one()
 
 
 def _attested(line: Mapping[str, Any]) -> tuple[Kind, int] | None:

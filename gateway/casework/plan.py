@@ -6,7 +6,7 @@ answer may bring the report to them, and nobody without one can read what the pl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -164,6 +164,12 @@ def show_to(db: Session, report: int, person: int, state: str) -> None:
         .where(PlanEntry.report_id == report, PlanEntry.caseworker_id == person)
         .values(opened=True, state=state)
     )
+
+
+def show_at_once(db: Session, report: int, people: Collection[int]) -> None:
+    """From now on these of the plan may read the report, whether or not it is offered to them."""
+    theirs = (PlanEntry.report_id == report) & PlanEntry.caseworker_id.in_(people) & ~PlanEntry.opened
+    db.execute(update(PlanEntry).where(theirs).values(opened=True))
 
 
 def leave_out(db: Session, report: int, person: int) -> None:

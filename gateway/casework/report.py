@@ -8,7 +8,7 @@ hold a caller's number.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, cast
@@ -177,27 +177,7 @@ class Coarse:
     accused_known: bool
 
 
-_COARSE = (
-    Report.id,
-    Report.reference,
-    Report.topic,
-    Report.severity,
-    Report.lane,
-    Report.site_id,
-    Report.language,
-    Report.state,
-    Report.dispatch_at,
-    Report.due_at,
-    Report.responsible_id,
-    Report.public,
-    Report.attest,
-    Report.month,
-    Report.day,
-    Report.outcome,
-    Report.reply,
-    Report.silent,
-    Report.accused_known,
-)
+_COARSE = tuple(getattr(Report, each.name) for each in fields(Coarse))
 
 
 # The statements of the hop that files are built once, on tables and not on classes: the ORM costs that hop more

@@ -45,8 +45,9 @@ def plan(
     once if their organisation is not one of those at the mines; last the integrity officers.
     """
     active = sorted((one for one in people if one.active and one.reader is not None), key=lambda one: one.id)
+    seen = at_once(lane, active)
     officers = [
-        Step(person.id, Reason.INTEGRITY, lane == INTEGRITY)
+        Step(person.id, Reason.INTEGRITY, person.id in seen)
         for person in active
         if person.role is Role.INTEGRITY_OFFICER
     ]
@@ -65,13 +66,16 @@ def plan(
     supervisors.sort(key=lambda person: (not _covers(person, site), language not in person.languages))
     return [
         *(Step(person.id, Reason.ON_DUTY, False) for person in on_duty),
-        *(Step(person.id, Reason.SUPERVISOR, _is_independent(person)) for person in supervisors),
+        *(Step(person.id, Reason.SUPERVISOR, person.id in seen) for person in supervisors),
         *officers,
     ]
 
 
-def _is_independent(person: Person) -> bool:
-    return person.kind in (None, Kind.INDEPENDENT)
+def at_once(lane: str, people: Iterable[Person]) -> set[int]:
+    """Who of a plan sees a report as soon as it is dispatched, without its being offered to them."""
+    if lane == INTEGRITY:
+        return {one.id for one in people if one.role is Role.INTEGRITY_OFFICER}
+    return {one.id for one in people if one.role is Role.SUPERVISOR and one.kind in (None, Kind.INDEPENDENT)}
 
 
 def _covers(person: Person, site: int | None) -> bool:

@@ -133,8 +133,7 @@ def leave_out(rt: Runtime, reader: Reader, report_id: int, person: int) -> bool:
     def do(unit: Unit, found: report.Coarse, now: datetime) -> bool:
         if person not in [other for other, _ in plan.people(unit.db, report_id)] or person == reader.id:
             raise Refused("person", "Choose a colleague who could take this report.")
-        organisation = {one.id: one.organisation for one in caseworker.every(unit.db)}[person]
-        gone = exclusion.under(caseworker.every(unit.db), [person], [organisation] if organisation else [])
+        gone = exclusion.under(caseworker.every(unit.db), [person], [])
         if referral.leave_out(unit.db, found, gone, now, by=reader.id):
             report.set_dispatch(unit.db, report_id, now)
             unit.nudge("dispatch", report_id)

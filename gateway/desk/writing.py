@@ -36,7 +36,7 @@ class Draft:
 
     kind: Kind
     text: str = field(repr=False)
-    answers: tuple[str, ...]
+    answers: tuple[str, ...] = field(repr=False)
     screen: str = field(repr=False)
 
     @property

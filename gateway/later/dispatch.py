@@ -61,12 +61,14 @@ def bring(
 ) -> bool:
     """Offer a report to one person (`to`, or the next of its plan who is not `by`) and queue their SMS. False, and
     tried again in a minute, when nobody is there."""
+    people = caseworker.every(unit.db)
     if not found.accused_known:
         # As long as nobody has said who did it, or who is in charge, only independent people are told.
-        dependent = exclusion.dependent(caseworker.every(unit.db))
+        dependent = exclusion.dependent(people)
         referral.leave_out(unit.db, found, dependent, now)
         if to in dependent:
             return False
+    plan.show_at_once(unit.db, found.id, route.at_once(found.lane, people))
     asked = referral.asked(unit.db, found.id)
     person = to or _next(rt, unit, found, asked, by)
     if person is None:
@@ -101,9 +103,18 @@ def _next(rt: Runtime, unit: Unit, found: report.Coarse, asked: list[int], by: i
 
 
 def _fresh(unit: Unit, found: report.Coarse) -> list[route.Step]:
-    """A plan made anew, because everybody of the first has left. Only whoever still holds the report's key was
-    never left out of it; and somebody who came here after it was filed cannot have been."""
+    """A plan made anew, because everybody of the first has left. Only whoever still holds the report's key was never
+    left out of it; and somebody independent who came here after it was filed cannot have been, unless they came to
+    those who were."""
     people = caseworker.every(unit.db)
+    held = plan.holds(unit.db, found.id)
+    came = journal.came_after(unit.db, found.id, "person")
+    clean = {one.organisation for one in people if one.id in held}
+    clean |= journal.came_after(unit.db, found.id, "organisation")
+    came -= exclusion.dependent(people) | {one.id for one in people if one.organisation not in clean}
+    came -= exclusion.answering_to(people, {one.id for one in people} - held - came)
+    if not found.accused_known:
+        held -= exclusion.dependent(people)
     steps = route.plan(
         lane=found.lane,
         site=found.site_id,
@@ -111,10 +122,7 @@ def _fresh(unit: Unit, found: report.Coarse) -> list[route.Step]:
         people=people,
         load=report.load(unit.db),
     )
-    may = plan.holds(unit.db, found.id) | journal.came_after(unit.db, found.id)
-    if not found.accused_known:
-        may -= exclusion.dependent(people)
-    return [step for step in steps if step.person in may]
+    return [step for step in steps if step.person in held | came]
 
 
 def _last_place(asked: list[int], person: int) -> int:

@@ -306,7 +306,7 @@ def test_the_fifth_wrong_code_of_a_caller_is_their_last_and_then_their_own_shows
 
 
 class Counting(Vault):
-    """A vault that counts its slow hashes, and pays for a few of them alone: nobody's codes are as good as made."""
+    """A vault that counts its slow hashes, and pays for a few alone: codes of nobody are as good as made."""
 
     slow = 0
     known: Mapping[str, CodeKeys] = MappingProxyType({})

@@ -24,6 +24,15 @@ def test_tables_speak_of_what_there_is(shelf: "Shelf") -> None:
     shelf.refuses("tables")
 
 
+def test_letters_and_what_a_code_shows_fit_their_screens(shelf: "Shelf") -> None:
+    shelf.refuses("letters")
+
+
+def test_how_long_reports_of_a_lane_are_kept_must_be_said(shelf: "Shelf") -> None:
+    shelf.change("child: 24, quick: 6}", "child: 24}")
+    assert [problem.split(": ", 1)[1] for problem in shelf.problems()] == ["kept: lane quick is missing"]
+
+
 def test_every_path_must_end(shelf: "Shelf") -> None:
     shelf.refuses("loops")
 
@@ -36,6 +45,8 @@ def test_every_path_must_end(shelf: "Shelf") -> None:
         ("wrong_key: wrong_key", "wrong_key: home", "unknown line for wrong_key: home"),
         ("exit: leave", "exit: home", "book: exit needs an end, home"),
         ("stuck: stuck", "stuck: leave", "book: stuck needs no end, leave"),
+        ("call_back: idea", "call_back: home", "unknown topic for call_back: home"),
+        ("call_back: idea", "", "book: call_back is missing"),
         ("done: thanks", "done: thanks\n  best: home", "book: unknown key best"),
     ],
 )

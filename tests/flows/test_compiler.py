@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.flows import BadFlow, Book, Clock, Topic, load
+from gateway.flows.definition import Letter
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Shelf
@@ -22,6 +23,36 @@ def test_topics_and_clocks_are_read(book: Book) -> None:
     assert book.topics["pit"] == Topic("Pit", "P2", "safety", "sure", ("hurt", "when", "words"))
     quarter, half = timedelta(minutes=15), timedelta(minutes=30)
     assert book.severities["P0"] == Clock((quarter, half), timedelta(hours=1), timedelta(days=1))
+
+
+def test_letters_closings_and_times_are_read_in_every_language(book: Book) -> None:
+    assert set(book.letters) == {"more", "still"}
+    assert book.letters["more"] == Letter(
+        {"fr": "Tell us more. fr", "sw_CD": "Tell us more. sw", "ln": "Tell us more. ln"}, ()
+    )
+    assert book.letters["still"].answers == (
+        {"fr": "Yes fr", "sw_CD": "Yes sw", "ln": "Yes ln"},
+        {"fr": "No fr", "sw_CD": "No sw", "ln": "No ln"},
+    )
+    assert book.closings == {"helped": {"fr": "Helped. fr", "sw_CD": "Helped. sw", "ln": "Helped. ln"}}
+    assert book.kept == {"safety": 12, "community": 12, "integrity": 24, "child": 24, "quick": 6}
+    assert book.roles.call_back == "idea"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{text: Tell us more.}", "{text: Tell us.}"),
+        ("answers: yes no}", "answers: no yes}"),
+        ("helped: Helped.", "helped: Help came."),
+        ("quick: 6}", "quick: 7}"),
+    ],
+)
+def test_the_digest_changes_with_a_letter_a_closing_and_a_time(old: str, new: str, shelf: "Shelf") -> None:
+    first = shelf.load().digest
+    shelf.change(old, new)
+    shelf.translate_again()
+    assert shelf.load().digest != first
 
 
 def test_the_digest_changes_with_a_flow_and_with_a_translation(shelf: "Shelf") -> None:
@@ -43,6 +74,9 @@ def test_an_unknown_charset_is_refused(shelf: "Shelf") -> None:
 def test_a_book_cannot_be_changed(book: Book) -> None:
     tables = (book.screens, book.lines, book.tips, book.messages, book.topics, book.moves, book.names)
     assert all(isinstance(table, MappingProxyType) for table in tables)
+    still = book.letters["still"]
+    for table in (book.letters, book.closings, book.kept, still.text, *still.answers):
+        assert isinstance(table, MappingProxyType)
     assert all(isinstance(screen.keys, MappingProxyType) for screen in book.screens.values())
 
 

@@ -30,6 +30,15 @@ def test_lines_tips_and_messages_are_texts_too() -> None:
     ]
 
 
+def test_letters_and_closings_are_texts_with_the_room_that_their_screens_have() -> None:
+    content = "letters:\n  a: {text: A}\n  b: {text: B, answers: yes no}\nclosings: {c: C}\n"
+    assert [(line, text, comments) for line, _, text, comments in found(content)] == [
+        (2, ("a", "A"), ["letter, at most 90 septets"]),
+        (3, ("b", "B"), ["letter, at most 60 septets"]),
+        (4, ("c", "C"), ["closing, at most 60 septets"]),
+    ]
+
+
 def test_one_text_is_not_translated() -> None:
     assert found("screens: {a: {kind: end, one_text: yes, text: A}}") == []
 

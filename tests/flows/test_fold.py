@@ -1,11 +1,15 @@
 """What a list of key presses leads to. The book is `small/`: 3 on `lang` is danger in Lingala, 1 is French."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.flows import Act, Book, Known, Question, Reply, Turn, fold
+from gateway.flows import Act, Book, Known, Question, Reply, Turn, fold, render
 from gateway.text import check_digit
+
+if TYPE_CHECKING:
+    from tests.flows.conftest import Shelf
 
 CODE = "12345678901" + check_digit("12345678901")
 FILED = ("1", "1", "1", "1", "1")
@@ -317,8 +321,160 @@ def test_consent_carries_what_was_answered_for_it(book: Book, known: Known) -> N
     assert kinds(turn) == [("file", 5), ("consent", 9)]
     assert [answer.field for answer in turn.acts[1].answers] == ["how", "number", "hours"]
     assert "0991234567" not in repr(turn)
-    alone = fold(book, ["1", "3", "1", "2"], known).acts
-    assert [answer.field for answer in alone[0].answers] == ["how", "hours"]
+    assert turn.acts[1].about == 5
+
+
+def test_consent_without_a_report_files_one_of_the_topic_for_it_so_that_there_is_a_code(
+    book: Book, known: Known
+) -> None:
+    turn = fold(book, ["1", "3", "2", "0991234567", "2"], known)
+    assert kinds(turn) == [("file", 5), ("consent", 5)]
+    filed, agreed = turn.acts
+    assert turn.filed is filed
+    assert [(answer.field, answer.value) for answer in filed.answers] == [("topic", "idea")]
+    assert filed.answers[0].screen == "hours"
+    assert [answer.field for answer in agreed.answers] == ["how", "number", "hours"]
+    assert (filed.about, agreed.about, turn.code) == (5, 5, None)
+
+
+def test_consent_before_a_report_was_sent_files_what_was_answered_by_then(shelf: "Shelf", known: Known) -> None:
+    shelf.change("      1 Go on\n      99 Leave\n", "      1 Go on\n      2 Call me\n      99 Leave\n")
+    shelf.change("      1: back\n\n  leave", "      1: back\n      2: contact\n\n  leave")
+    turn = fold(shelf.load(), ["1", "1", "1", "1", "x", "x", "x", "2", "1", "1"], known)
+    assert turn.screen == "agreed"
+    assert kinds(turn) == [("file", 10), ("consent", 10)]
+    assert words(turn.acts[0]) == [("topic", "pit", "Pit fr"), ("site", "41", "Site 1")]
+    assert [(answer.field, answer.value) for answer in turn.acts[1].answers] == [
+        ("how", "same"),
+        ("hours", "morning"),
+    ]
+
+
+def test_consent_by_code_is_about_the_report_of_the_code_and_files_nothing(book: Book, known: Known) -> None:
+    told = known.answered("code", 3, Reply("letter"))
+    turn = fold(book, ["1", "2", CODE, "00", "3", "1", "1"], told)
+    assert [(act.kind, act.upto, act.about) for act in turn.acts] == [("consent", 7, 3)]
+    assert (turn.code, turn.filed) == (CODE, None)
+    assert CODE not in repr(turn)
+
+
+def test_a_code_that_shows_nothing_is_about_no_report(book: Book, known: Known) -> None:
+    told = known.answered("code", 3, Reply("nothing"))
+    assert fold(book, ["1", "2", CODE], told).code is None
+    turn = fold(book, ["1", "2", CODE, "00", "3", "1", "1"], told)
+    assert [(act.kind, act.about) for act in turn.acts] == [("file", 7), ("consent", 7)]
+    # Nor about the report that was filed before it was typed.
+    later = known.answered("code", 8, Reply("nothing"))
+    turn = fold(book, [*FILED, "00", "2", CODE, "00", "3", "1", "1"], later)
+    assert [(act.kind, act.about) for act in turn.acts] == [("file", 5), ("file", 12), ("consent", 12)]
+
+
+def test_the_last_report_that_was_filed_or_found_is_the_one_it_is_about(book: Book, known: Known) -> None:
+    told = known.answered("code", 3, Reply("letter"))
+    turn = fold(book, ["1", "2", CODE, "1", "words"], told)
+    assert [(act.kind, act.about) for act in turn.acts] == [("letter", 3)]
+    filed = fold(book, ["1", "2", CODE, "00", "1", "2", "1", "1", "more"], told)
+    assert [(act.kind, act.upto, act.about) for act in filed.acts] == [("file", 7, 7), ("add", 9, 7)]
+    assert filed.code is None
+    assert fold(book, ["1", "2", CODE], told).code == CODE
+
+
+def test_whoever_turns_back_before_a_code_has_typed_none(book: Book, known: Known) -> None:
+    told = known.answered("code", 3, Reply("letter"))
+    turn = fold(book, ["1", "2", CODE, "0"], told)
+    assert (turn.screen, turn.code, turn.values) == ("code", None, {})
+    again = fold(book, ["1", "2", CODE, "0", "0", "3", "1", "1"], told)
+    assert kinds(again) == [("file", 8), ("consent", 8)]
+
+
+def test_the_questions_that_were_answered_are_told_in_their_order(book: Book, known: Known) -> None:
+    told = known.answered("code", 3, Reply("nothing")).answered("code", 5, Reply("letter"))
+    turn = fold(book, ["1", "2", CODE, "1", CODE], told)
+    assert turn.asked == (Question("code", 3, CODE, 0), Question("code", 5, CODE, 0))
+    assert turn.code == CODE
+
+
+@pytest.fixture
+def asking(shelf: "Shelf") -> Book:
+    """The small book, where a letter lists its answers, and can be answered by taking the report back."""
+    shelf.change(
+        "      1 Answer\n      2 Not mine\n",
+        "      1 Answer\n      2 Not mine\n      3 {a1}\n      4 {a2}\n      5 Erase\n",
+    )
+    shelf.change(
+        "      2: nothing\n\n  nothing",
+        """      2: nothing
+      3: {to: taken, act: letter, set: {text: "{a1}"}}
+      4: {to: taken, act: letter, set: {text: "{a2}"}}
+      5: {ask: withdraw, answers: {erased: sure_to, nothing: nothing}}
+
+  sure_to:
+    kind: choice
+    text: |-
+      Since {d}: sure?
+      1 Yes
+      0 Back
+    keys:
+      1: {to: taken, act: withdraw, set: {withdrawal: erase}}
+
+  nothing""",
+    )
+    return shelf.load()
+
+
+def test_an_answer_that_a_question_lists_is_kept_in_its_words(asking: Book, known: Known) -> None:
+    told = known.answered("code", 3, Reply("letter", {"d": "21/11", "hh": "14:30", "a1": "Oui", "a2": "Jamais"}))
+    turn = fold(asking, ["1", "2", CODE, "4"], told)
+    assert (turn.screen, kinds(turn)) == ("taken", [("letter", 4)])
+    assert words(turn.acts[0]) == [("text", "Jamais", "Jamais")]
+    assert "Jamais" not in repr(turn)
+    shown = render(asking, fold(asking, ["1", "2", CODE], told), told)
+    assert "\n3 Oui fr\n4 Jamais fr\n5 Erase fr" in shown
+
+
+def test_an_answer_that_is_not_listed_is_no_key(asking: Book, known: Known) -> None:
+    told = known.answered("code", 3, Reply("letter", {"d": "21/11", "hh": "14:30", "a1": "Oui"}))
+    turn = fold(asking, ["1", "2", CODE, "4"], told)
+    assert (turn.screen, turn.line, turn.acts) == ("letter", "wrong_key", ())
+    shown = render(asking, fold(asking, ["1", "2", CODE], told), told)
+    assert "\n3 Oui fr\n5 Erase fr" in shown
+
+
+def test_a_key_can_ask_about_the_report_of_the_code(asking: Book, known: Known) -> None:
+    told = known.answered("code", 3, Reply("letter", {"d": "21/11", "hh": "14:30"}))
+    turn = fold(asking, ["1", "2", CODE, "5"], told)
+    assert (turn.screen, turn.question) == ("letter", Question("withdraw", 4, "5", 3))
+    erasable = told.answered("withdraw", 4, Reply("erased"))
+    turn = fold(asking, ["1", "2", CODE, "5"], erasable)
+    # What the code showed still stands: only another code takes its place.
+    assert (turn.screen, turn.values, turn.code) == ("sure_to", {"d": "21/11", "hh": "14:30"}, CODE)
+    done = fold(asking, ["1", "2", CODE, "5", "1"], erasable)
+    assert [(act.kind, act.upto, act.about) for act in done.acts] == [("withdraw", 5, 3)]
+    assert words(done.acts[0]) == [("withdrawal", "erase", "Yes fr")]
+    kept = fold(asking, ["1", "2", CODE, "5"], told.answered("withdraw", 4, Reply("kept")))
+    assert (kept.screen, kept.line) == ("letter", "wrong_key")
+    assert at(asking, told.answered("withdraw", 4, Reply("nothing")), "1", "2", CODE, "5") == "nothing"
+
+
+@pytest.mark.parametrize(
+    "typed", ["0991234567", "991234567", "+243 99 123 45 67", "00243991234567", "0-99-123-45-67"]
+)
+def test_a_number_is_kept_as_one_can_call_it_however_it_was_typed(
+    typed: str, shelf: "Shelf", known: Known
+) -> None:
+    shelf.change("    digits: 10\n", "    digits: 10\n    check: number\n    wrong: badly_written\n")
+    book = shelf.load()
+    turn = fold(book, ["1", "3", "2", typed, "1"], known)
+    assert turn.screen == "agreed"
+    assert [answer.value for answer in turn.acts[1].answers] == ["another", "+243991234567", "morning"]
+    assert "991234567" not in repr(turn)
+
+
+@pytest.mark.parametrize("typed", ["099123456", "09912345678", "0123456789", "+33612345678", "call me", "", "１"])
+def test_what_is_no_mobile_number_is_told_at_once(typed: str, shelf: "Shelf", known: Known) -> None:
+    shelf.change("    digits: 10\n", "    digits: 10\n    check: number\n    wrong: badly_written\n")
+    turn = fold(shelf.load(), ["1", "3", "2", typed], known)
+    assert (turn.screen, turn.line) == ("number", "badly_written")
 
 
 def test_a_reply_by_code_is_a_letter(book: Book, known: Known) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.flows import Book, Known, Reply, fold, render
+from gateway.flows.definition import CONTACT
 from gateway.text import check_digit, offenders, septets
 
 CODE = "12345678901" + check_digit("12345678901")
@@ -50,3 +51,19 @@ def test_an_act_is_reached_by_its_own_inputs_alone(inputs: list[str], book: Book
     acts = fold(book, inputs, known).acts
     for number, act in enumerate(acts):
         assert fold(book, inputs[: act.upto], known).acts == acts[: number + 1]
+
+
+@given(inputs=INPUTS)
+def test_a_consent_is_about_a_report_and_a_report_holds_no_way_to_reach_anybody(
+    inputs: list[str], book: Book, known: Known
+) -> None:
+    turn = fold(book, inputs, replace(known, replies=ANSWERED))
+    there = {question.upto for question in turn.asked} | {act.upto for act in turn.acts if act.kind == "file"}
+    for act in turn.acts:
+        fields = {answer.field for answer in act.answers}
+        if act.kind == "consent":
+            assert act.about in there
+            assert fields <= set(CONTACT)
+        else:
+            assert fields.isdisjoint(CONTACT)
+            assert act.kind != "file" or act.about == act.upto

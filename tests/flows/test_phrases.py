@@ -44,6 +44,11 @@ def test_a_broken_catalogue_is_reported_with_its_line(shelf: "Shelf") -> None:
         ("sure_no_place", "x" * 137 + " {topic}.\n1 A\n2 B", "screen sure_no_place: 161 septets"),
         ("sure", "{topic}, {site}." + "x" * 112 + "{emg}\n1 A\n2 B", "screen sure: 161 septets"),
         ("one", "x" * 111, "tip one: 111 septets, at most 110 fit"),
+        ("more", "x" * 91, "letter more: 91 septets, at most 90 fit"),
+        ("still", "x" * 61, "letter still: 61 septets, at most 60 fit"),
+        ("still", "Bado {ref}?", "letter still: the placeholder {ref} stands here 1 times, 0 in the source"),
+        ("yes", "x" * 13, "line yes, an answer: 13 septets, at most 12 fit"),
+        ("helped", "x" * 61, "closing helped: 61 septets, at most 60 fit"),
         ("alert", "{ref} {d}", "message alert: the placeholder {hh} stands here 0 times"),
     ],
 )

@@ -50,3 +50,22 @@ def test_several_keys_may_be_typed_at_once_and_an_empty_line_hangs_up() -> None:
 
 def test_it_ends_with_the_dialogue() -> None:
     assert played(["2", "99", "1", "1"]).endswith("/160")
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"), [("question", "x" * 34), ("in_work", "28/11"), ("moon", "1 Essayer encore")]
+)
+def test_whoever_plays_answers_for_the_store(answer: str, shown: str) -> None:
+    told = played(["2", "3", "000000000000", answer])
+    assert "the store is asked; it may answer letter, question, closed" in told
+    assert shown in told
+    screen = {"moon": "nothing_new"}.get(answer, answer)
+    assert f" {screen}, " in told.splitlines()[-1]
+
+
+def test_asking_to_be_called_files_a_report_and_keeps_how() -> None:
+    told = played(["2", "4", "1", "1"])
+    assert told.index("here the report is made durable") < told.index(
+        "the way to reach the caller is kept, sealed"
+    )
+    assert play.CODE in told

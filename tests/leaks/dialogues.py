@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from urllib.parse import urlencode
 
+from gateway.text import check_digit
 from tests.processes import SECRET, Caller, House
 
 WORDS: Final = ("Bwalukil\u00e0 mwen\u00e9", "tshibungu-\u00f9kale")
@@ -143,6 +144,45 @@ def _twins(callers: Callers, caller: Caller) -> None:
             callers.see(screen)
 
 
+def _followed(callers: Callers, caller: Caller) -> None:
+    """Their own code, at once: add words, and dial for nothing more."""
+    callers.press(caller, "1", "1", "1", "1", "1")
+    callers.press(caller, "00", "3", _code_on(caller), "1", callers.said(caller))
+
+
+def _called_back(callers: Callers, caller: Caller) -> None:
+    callers.press(caller, "2", "4", "1", "3")
+
+
+def _called_elsewhere(callers: Callers, caller: Caller) -> None:
+    """The number of somebody else who calls here too, as people write it."""
+    other = next(number for number in callers.numbers if number != caller.caller)
+    callers.press(caller, "2", "2", "2", "1", "1", "2", "2", f"0{other[4:]}", "1")
+
+
+def _reminded(callers: Callers, caller: Caller) -> None:
+    callers.press(caller, "3", "2", "2", "1", "1", "2", "3", "1")
+
+
+def _withdrew(callers: Callers, caller: Caller) -> None:
+    callers.press(caller, "2", "2", "2", "1", "1")
+    callers.press(caller, "00", "3", _code_on(caller), "5", "1")
+
+
+def _guessed(callers: Callers, caller: Caller) -> None:
+    """Codes that nobody has, one of them mistyped."""
+    callers.press(caller, "2", "3", "123456789012")
+    for at in range(2):
+        eleven = f"{int(caller.caller[1:]) * (at + 3) % 10**11:011d}"
+        callers.press(caller, eleven + check_digit(eleven), "1")
+
+
+def _code_on(caller: Caller) -> str:
+    """The code on the screen, as it is typed."""
+    found = _CODE.search(caller.screen)
+    return found[0].replace(" ", "") if found else "000000000000"
+
+
 KINDS: Final[tuple[tuple[str, Kind], ...]] = (
     ("complete", _complete),
     ("short", _short),
@@ -156,6 +196,12 @@ KINDS: Final[tuple[tuple[str, Kind], ...]] = (
     ("accused", _accused),
     ("changed", _changed),
     ("twins", _twins),
+    ("followed", _followed),
+    ("called back", _called_back),
+    ("called elsewhere", _called_elsewhere),
+    ("reminded", _reminded),
+    ("withdrew", _withdrew),
+    ("guessed", _guessed),
 )
 
 

@@ -20,6 +20,8 @@ from tests import build
 from tests.processes import PATIENCE, House
 
 NOTES: Final = ("Kolwa-mukin\u00e8ti vu\u00e8", "zundul\u00f9ka-betwa")
+LETTER: Final = "Mokili-nzube awa"
+"""Written to reporters."""
 _ROLES: Final = (Role.CASE_WORKER, Role.CASE_WORKER, Role.SUPERVISOR, Role.INTEGRITY_OFFICER)
 
 
@@ -70,7 +72,7 @@ class Staff:
         rt.directory.renew()
 
     def markers(self) -> set[str]:
-        return {*NOTES, *(marker for person in self.people for marker in person.markers())}
+        return {*NOTES, LETTER, *(marker for person in self.people for marker in person.markers())}
 
 
 class Browser:
@@ -161,6 +163,9 @@ class Shift:
                 self.browser.post(report, do="note", words=f"{NOTES[0]} {self.person.number} {NOTES[1]}") == 303
             )
             self.browser.post(report, do="note", words=NOTES[0] * 500)
+            self.browser.post(report, do="write", ready="", letter=LETTER)
+            self.browser.post(report, do="write", ready="", letter=f"{LETTER} {self.person.number}")
+            self.browser.post(report, do="number", why=NOTES[1], proof=self.person.passphrase)
             self.browser.post(report, do="hand_on", reason=NOTES[1], to="")
             if at % 3 == 1:
                 self.browser.post(report, do="hand_on", reason="too_many", to="")
