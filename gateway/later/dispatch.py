@@ -103,9 +103,9 @@ def _next(rt: Runtime, unit: Unit, found: report.Coarse, asked: list[int], by: i
 
 
 def _fresh(unit: Unit, found: report.Coarse) -> list[route.Step]:
-    """A plan made anew, because everybody of the first has left. Only whoever still holds the report's key was never
-    left out of it; and somebody independent who came here after it was filed cannot have been, unless they came to
-    those who were."""
+    """A plan made anew, because everybody of the first has left. Only whoever still holds the report's key was
+    never left out of it; and somebody independent who came here after it was filed cannot have been, unless they
+    came to those who were."""
     people = caseworker.every(unit.db)
     held = plan.holds(unit.db, found.id)
     came = journal.came_after(unit.db, found.id, "person")

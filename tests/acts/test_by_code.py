@@ -457,6 +457,7 @@ def test_an_emergency_withdrawn_by_its_code_is_kept_and_a_supervisor_decides(rt:
     found = story.coarse(rt, made.report)
     assert (found.state, found.silent) == (State.RECEIVED, True)
     assert body(rt, made.report)
+    story.brought(rt, made.report)
     reading = desk.read(rt, build.reader(staff["supervisor"]), made.report)
     assert reading is not None
     assert (reading.row.silent, reading.answers[-1].value) == (True, "asked")

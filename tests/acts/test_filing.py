@@ -216,6 +216,7 @@ def test_what_turns_out_to_be_an_emergency_after_somebody_was_told_is_brought_on
 
 def test_what_turns_out_to_be_an_emergency_is_not_taken_from_who_has_it(rt: Runtime, staff: STAFF) -> None:
     made = story.tell(rt, story.HAZARD)
+    story.brought(rt, made)
     desk.accept(rt, build.reader(staff["supervisor"]), made)
     story.press(rt, story.COLLAPSE)
     found = story.coarse(rt, made)
@@ -251,7 +252,7 @@ def test_a_case_worker_who_is_accused_loses_the_report_and_hears_no_more_of_it(r
     dispatch(rt, made)
     for at in range(len(story.DANGER), len(story.ACCUSED) + 1):
         story.press(rt, story.ACCUSED[:at])
-    assert story.plan(rt, made) == [(staff["integrity"], True)]
+    assert story.plan(rt, made) == [(staff["integrity"], False)]
     assert story.asked(rt, made) == [("Worker", "revoked")]
     assert desk.read(rt, build.reader(staff["worker"]), made) is None
     assert desk.read(rt, build.reader(staff["supervisor"]), made) is None
@@ -263,6 +264,7 @@ def test_a_case_worker_who_is_accused_loses_the_report_and_hears_no_more_of_it(r
 
 def test_a_report_that_was_taken_is_taken_away_from_the_accused(rt: Runtime, staff: STAFF) -> None:
     made = story.tell(rt)
+    story.brought(rt, made)
     desk.accept(rt, build.reader(staff["supervisor"]), made)
     story.press(rt, story.ACCUSED)
     found = story.coarse(rt, made)
@@ -273,12 +275,15 @@ def test_there_is_no_way_back_from_the_integrity_lane(rt: Runtime, staff: STAFF)
     made = story.tell(rt, story.ACCUSED)
     story.press(rt, (*story.ACCUSED, "0", "1"))
     assert story.coarse(rt, made).lane == "integrity"
+    assert story.plan(rt, made) == [(staff["integrity"], False)]
+    story.brought(rt, made)
     assert story.plan(rt, made) == [(staff["integrity"], True)]
 
 
 def test_a_new_plan_does_not_bring_back_who_knows_somebody(rt: Runtime, staff: STAFF) -> None:
     second = story.person(rt, "Second", Role.SUPERVISOR)
     made = story.tell(rt, story.SEXUAL[:5])
+    story.brought(rt, made)
     desk.hand_on(rt, build.reader(second), made, HandOnReason.KNOWS_SOMEBODY, None)
     story.press(rt, story.SEXUAL)
     assert story.coarse(rt, made).lane == "gbv"
@@ -321,6 +326,8 @@ def test_a_report_that_moves_can_be_read_where_it_came_and_no_longer_where_it_wa
     with rt.db.read() as db:
         assert plan.holders(db, made) == {staff["integrity"]}
         assert plan.envelope(db, made, staff["worker"]) is None
+    assert desk.read(rt, build.reader(staff["integrity"]), made) is None, "not before its dialogue is over"
+    story.brought(rt, made)
     reading = desk.read(rt, build.reader(staff["integrity"]), made)
     assert reading is not None
     assert (reading.locked, reading.broken) == (False, 0)
@@ -335,6 +342,7 @@ def test_an_installation_with_other_keys_takes_reports_but_opens_no_old_ones(
     elsewhere = tmp_path_factory.mktemp("keys")
     create(elsewhere)
     other = replace(light, vault=Vault.open_directory(elsewhere))
+    story.brought(light, made)
     reading = desk.read(other, build.reader(staff["supervisor"]), made)
     assert reading is not None
     assert (reading.answers, reading.locked) == ([], True)

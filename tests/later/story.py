@@ -15,6 +15,7 @@ from gateway.casework.plan import PlanEntry
 from gateway.casework.referral import Referral
 from gateway.casework.report import Report
 from gateway.casework.verb import Verb
+from gateway.later.dispatch import dispatch
 from gateway.providers import Ended, Hop
 from gateway.runtime import Nudger, Runtime
 from tests import build
@@ -62,6 +63,14 @@ def tell(rt: Runtime, keys: tuple[str, ...] = DANGER, session: str = "one") -> i
         press(rt, keys[:at], session)
     (made,) = set(reports(rt)) - before
     return made
+
+
+def brought(rt: Runtime, made: int) -> None:
+    """Its dialogue is over: it is brought to the first of its plan, and those who see it at once see it."""
+    with rt.begin() as unit:
+        report.set_dispatch(unit.db, made, rt.now())
+        journal.write(unit.db, rt.now(), Verb.CLOCK_SET, report=made)
+    dispatch(rt, made)
 
 
 def ended(rt: Runtime, session: str = "one", caller: str = "+243990000009") -> None:

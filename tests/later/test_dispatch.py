@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway import desk
+from gateway.casework import Refused
 from gateway.casework.caseworker import Role
 from gateway.casework.referral import HandOnReason
 from gateway.later.dispatch import NOBODY_WAIT, dispatch
@@ -91,14 +92,20 @@ def test_a_complaint_is_brought_to_officers_only(rt: Runtime, staff: STAFF) -> N
     assert {name for name, _ in story.asked(rt, made)} == {"Integrity"}
 
 
-def test_what_somebody_took_before_its_dispatch_is_brought_to_nobody(rt: Runtime, staff: STAFF) -> None:
+def test_nobody_sees_or_takes_a_report_before_its_dispatch(rt: Runtime, staff: STAFF) -> None:
+    """By then it may be known who did it, and it may be any of them."""
     made = story.tell(rt, story.HAZARD)
-    desk.accept(rt, build.reader(staff["supervisor"]), made)
+    for person in staff.values():
+        assert desk.read(rt, build.reader(person), made) is None
+        with pytest.raises(Refused):
+            desk.accept(rt, build.reader(person), made)
+    assert all(not opened for _, opened in story.plan(rt, made))
     story.clock(rt).go(minutes=5)
     dispatch(rt, made)
+    assert desk.accept(rt, build.reader(staff["supervisor"]), made), "who answers for the rest sees it at once"
     sweep(rt)
-    assert story.asked(rt, made) == []
-    assert story.messages(rt) == []
+    assert story.asked(rt, made) == [("Worker", "revoked")]
+    assert story.messages(rt) == [("alert", "failed", "withdrawn")]
 
 
 def test_what_was_handed_on_when_nobody_was_there_is_brought_to_the_first_who_comes(

@@ -516,10 +516,6 @@ def test_without_the_key_directory_rows_are_erased_and_the_months_wait(
     check_all_done(world)
 
 
-@pytest.mark.xfail(
-    reason="product bug: gateway/later/erase.py:24, a clock gone wild erases every closed report for good",
-    strict=True,
-)
 def test_a_clock_gone_wild_erases_nothing_that_cannot_be_brought_back(world: World) -> None:
     """The ratchet of the days does not believe it; what is done only once and for good must not either."""
     world.rt.vault.days.overlapping(world.rt.today())
