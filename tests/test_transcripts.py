@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway import desk
+from gateway.casework import chain
 from gateway.casework.act import ActRow
 from gateway.casework.caseworker import CaseWorker
 from gateway.casework.contact import Contact
@@ -72,6 +73,8 @@ class Player:
             elif line.startswith("["):
                 self._happens(line.strip("[]"))
             sweep(self.rt)
+        with self.rt.db.read(still=True) as db:
+            assert chain.verify(db, self.rt.vault.journal_key).faults == []
         return "\n".join([*self.lines, *self._sms(), *self._rows(), ""])
 
     def _send(self, typed: str) -> None:

@@ -179,6 +179,7 @@ def change(db: Session, vault: Vault, person: int, entered: Entered) -> None:
 
 def check_kind(db: Session, organisation: int, kind: Kind) -> None:
     """Whether an organisation can be of this kind with the people who work for it. Raises Refused."""
+    _one_at_a_time(db)
     if kind is Kind.INDEPENDENT:
         return
     if any(one.organisation == organisation and one.role is Role.INTEGRITY_OFFICER for one in every(db)):
@@ -260,6 +261,7 @@ def _checked(entered: Entered) -> dict[str, object]:
 
 def _placed(db: Session, person: int | None, entered: Entered) -> dict[str, object]:
     """For whom and under whom somebody works: what an exclusion follows."""
+    _one_at_a_time(db)
     people = {one.id: one for one in every(db)}
     kind = db.scalar(select(Organisation.kind).where(Organisation.id == entered.organisation))
     if kind is None and (entered.role in ON_ROUTES or entered.organisation is not None):
@@ -289,6 +291,11 @@ def _placed(db: Session, person: int | None, entered: Entered) -> dict[str, obje
         "supervisor_id": entered.supervisor,
         "aliases": aliases or None,
     }
+
+
+def _one_at_a_time(db: Session) -> None:
+    """Of two who put people into places at the same time, the second sees what the first has done."""
+    db.execute(select(Organisation.id).order_by(Organisation.id).with_for_update()).all()
 
 
 def _save_number(db: Session, vault: Vault, person: int, entered: Entered) -> None:

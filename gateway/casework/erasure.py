@@ -77,11 +77,12 @@ def destroy_keys(db: Session, report_id: int, now: datetime) -> None:
 
 
 def erase(db: Session, report_id: int, now: datetime) -> None:
-    """The second step: every row of the report goes, and its line remains."""
+    """The second step: every row of the report goes, and its line remains. Doing it again does nothing."""
     columns = (Report.topic, Report.severity, Report.lane, Report.site_id, Report.month, Report.outcome)
-    topic, severity, lane, site_id, month, outcome = db.execute(
-        select(*columns).where(Report.id == report_id)
-    ).one()
+    row = db.execute(select(*columns).where(Report.id == report_id).with_for_update()).one_or_none()
+    if row is None:
+        return  # another process was quicker
+    topic, severity, lane, site_id, month, outcome = row
     db.execute(
         insert(Remains).values(
             id=secrets.randbits(62) + 1,

@@ -70,7 +70,7 @@ def hold(db: Session, day: date, bucket: int) -> Tries:
     first = bucket // (BUCKETS // GROUPS) * (BUCKETS // GROUPS)
     group = (_GUESS.c.day == day) & _GUESS.c.bucket.between(first, first + BUCKETS // GROUPS - 1)
     late = db.scalar(select(func.coalesce(func.sum(_GUESS.c.late), 0)).where(group)) or 0
-    return Tries(day, bucket, row.wrong >= MOST or (slowed and (row.wrong > 0 or late > 0)), slowed)
+    return Tries(day, bucket, row.wrong >= MOST or (slowed and late > 0), slowed)
 
 
 def count(db: Session, tries: Tries) -> None:

@@ -103,7 +103,7 @@ def answer(db: Session, vault: Vault, found: Coarse, day: date, body: bytes) -> 
 
 
 def waiting(db: Session, report_id: int, today: date) -> Waiting | None:
-    """The letter that a reporter is shown: the oldest unread, else the last one while it stays."""
+    """The letter that a reporter is shown: the oldest unread, else the last of those that stay."""
     open_ = (
         (Letter.report_id == report_id)
         & Letter.kind.in_([Kind.MESSAGE.value, Kind.QUESTION.value])
@@ -112,10 +112,8 @@ def waiting(db: Session, report_id: int, today: date) -> Waiting | None:
     columns = (Letter.number, Letter.kind, Letter.reply_sealed, Letter.read_on)
     rows = [*db.execute(select(*columns).where(open_).order_by(Letter.number))]
     unread = [row for row in rows if row.read_on is None]
-    staying = [
-        row for row in rows[-1:] if row.kind == Kind.QUESTION.value or (row.read_on or today) > today - STAYS
-    ]
-    for row in [*unread, *staying]:
+    staying = [row for row in rows if row.kind == Kind.QUESTION.value or (row.read_on or today) > today - STAYS]
+    for row in [*unread[:1], *staying[-1:]]:
         return Waiting(row.number, Kind(row.kind), row.reply_sealed or b"")
     return None
 

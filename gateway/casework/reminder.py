@@ -7,6 +7,7 @@ most, and nothing that says whose it is. It is taken out before it is sent: at m
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -73,15 +74,14 @@ def is_due(db: Session, now: datetime) -> bool:
 def take(db: Session, vault: Vault, now: datetime) -> Taken | None:
     """Take one out; whoever has taken it must send it. What has waited too long, or does not open, is erased."""
     db.execute(delete(Reminder).where((Reminder.until <= now) | (Reminder.until > now + LASTS)))
-    chosen = db.scalar(select(Reminder.id).where(_due(now)).limit(1).with_for_update(skip_locked=True))
-    if chosen is None:
-        return None
-    columns = (Reminder.id, Reminder.number_sealed, Reminder.language, Reminder.until)
-    row = db.execute(delete(Reminder).where(Reminder.id == chosen).returning(*columns)).one()
-    try:
-        return Taken(vault.open_number(_place(row.id), row.number_sealed), row.language, row.until)
-    except SealBroken:
-        return None
+    while True:
+        chosen = db.scalar(select(Reminder.id).where(_due(now)).limit(1).with_for_update(skip_locked=True))
+        if chosen is None:
+            return None
+        columns = (Reminder.id, Reminder.number_sealed, Reminder.language, Reminder.until)
+        row = db.execute(delete(Reminder).where(Reminder.id == chosen).returning(*columns)).one()
+        with suppress(SealBroken):  # one that does not open is gone, and holds nobody up
+            return Taken(vault.open_number(_place(row.id), row.number_sealed), row.language, row.until)
 
 
 def _due(now: datetime) -> ColumnElement[bool]:

@@ -17,14 +17,16 @@ BATCH = 100
 
 def erase(rt: Runtime) -> int:
     """One round; returns how many reports were due."""
-    done = 0
+    done, tried = 0, set[int]()
     while True:
         with rt.db.read() as db:
-            due = erasure.due(db, rt.book.kept, rt.today(), rt.now(), BATCH)
-        erased = one_by_one(rt, "erase", due, partial(_one, rt), _stays) if due else 0
-        done += erased
-        if len(due) < BATCH:
+            due = erasure.due(db, rt.book.kept, rt.today(), rt.now(), BATCH + len(tried))
+        # One that failed waits for the next round.
+        fresh = [report_id for report_id in due if report_id not in tried]
+        if not fresh:
             break
+        tried.update(fresh)
+        done += one_by_one(rt, "erase", fresh, partial(_one, rt), _stays)
     _destroy_months(rt)
     return done
 

@@ -18,15 +18,17 @@ SMS that is about a hundred a second."""
 
 def send(rt: Runtime) -> int:
     """Send every message that is due; returns how many were tried."""
-    tried = remind(rt)
+    tried = 0
     with ThreadPoolExecutor(SENDERS, thread_name_prefix="sender") as pool:
         while True:
             with rt.begin() as unit:
                 claimed = message.claim(unit.db, rt.now(), SENDERS)
             if not claimed:
-                return tried
+                break
             tried += len(claimed)
             list(pool.map(lambda due: _one(rt, due), claimed))
+    # After those who answer for reports were told: no alert waits for a reminder.
+    return tried + remind(rt)
 
 
 def remind(rt: Runtime) -> int:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event, func, select, text
 
 from gateway import desk, hop
-from gateway.casework import closing, contact, guess, hold, report
+from gateway.casework import chain, closing, contact, guess, hold, report
 from gateway.casework.act import ActRow
 from gateway.casework.caseworker import Role
 from gateway.casework.contact import Contact, How
@@ -165,8 +165,9 @@ def assert_done_once(rt: Runtime, deed: Deed, made: Told) -> None:
         select(func.count()).select_from(table).where(table.report_id == made.report)
         for table in (Addition, Letter, Contact, Envelope)
     ]
-    with rt.db.read() as db:
+    with rt.db.read(still=True) as db:
         *rows, envelopes = [db.scalar(count) for count in counts]
+        assert chain.verify(db, rt.vault.journal_key).faults == [], "and the journal vouches for all of it"
     assert tuple(rows) == deed.rows
     assert envelopes == (0 if Verb.WITHDRAWN in deed.says else 3)
     assert wrong(rt) == 0

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from gateway.casework import (
@@ -38,7 +38,9 @@ from tests.casework.house import DAY, House
 
 KEPT = {"child": 24, "safety": 12, "integrity": 24, "gbv": 24}
 SECOND = timedelta(seconds=1)
-MOMENTS = st.datetimes(datetime(2025, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC))
+MOMENTS = st.integers(min_value=0, max_value=75 * 366 * 24 * 3600).map(
+    lambda seconds: datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+)
 MONTHS = st.integers(min_value=1, max_value=60)
 
 
@@ -136,10 +138,9 @@ def test_a_report_is_due_when_its_lane_s_months_are_over_and_not_a_second_before
     old = closed(house, child - SECOND)
     closed(house, safety - SECOND)
     short = closed(house, safety - SECOND, "safety")
-    closed(house, safety, "safety")
+    late = closed(house, safety, "safety")
     assert sorted(due(house)) == sorted([old, short])
-    assert sorted(due(house, START + SECOND)) == sorted([old, short, on_time, *due(house, START + SECOND)])
-    assert on_time in due(house, START + SECOND)
+    assert sorted(due(house, START + SECOND)) == sorted([old, short, on_time, late])
 
 
 def test_what_is_open_is_never_due_however_old(house: House) -> None:
@@ -225,14 +226,15 @@ def test_the_second_step_takes_every_row_of_every_table_but_the_journal_s(house:
         hold_it(house, one, DAY - timedelta(days=1))
     before_it = {name: count for name, count in rows(house).items() if name != "journal"}
     # Every table that can hold something of a report does hold something of both.
-    held = {table.name for table in Base.metadata.sorted_tables if "report_id" in table.columns} - {"act"}
-    assert all(before_it[name] for name in held | {"message"} - {"journal"})
+    held = {table.name for table in Base.metadata.sorted_tables if "report_id" in table.columns}
+    held = held - {"act", "journal"} | {"report", "message"}
+    assert all(before_it[name] for name in held)
     erase(house, made)
     after = rows(house)
     for name, count in before_it.items():
         if name == "remains":
             assert after[name] == 1
-        elif name in held - {"journal"} | {"report", "message"}:
+        elif name in held:
             assert after[name] * 2 == count, name
         elif name != "chain":
             assert after[name] == count, name
@@ -241,10 +243,12 @@ def test_the_second_step_takes_every_row_of_every_table_but_the_journal_s(house:
 
 def rows(house: House) -> dict[str, int]:
     """How many there are of each table."""
-    return {
-        table.name: len(house.ask(lambda db, table=table: db.execute(select(table)).all()))
-        for table in Base.metadata.sorted_tables
-    }
+
+    def count(db: Session) -> dict[str, int]:
+        tables = Base.metadata.sorted_tables
+        return {table.name: db.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
+
+    return house.ask(count)
 
 
 def test_a_report_that_still_has_keys_is_not_erased(house: House) -> None:
@@ -362,10 +366,6 @@ def test_an_old_copy_of_an_envelope_opens_until_its_month_is_destroyed(house: Ho
         house.keys.open_envelope(*args)
 
 
-@pytest.mark.xfail(
-    reason="product bug: gateway/casework/erasure.py:87, `erase` neither locks the row nor minds that it is gone",
-    strict=True,
-)
 def test_of_many_who_erase_at_once_one_does_and_one_line_remains(house: House) -> None:
     """Two clocks, or a clock and a command."""
     for at in range(8):

@@ -103,10 +103,6 @@ def test_a_question_stays_until_it_is_answered(told: Told) -> None:
     assert told.waiting(DAY + 300 * ONE) is None
 
 
-@pytest.mark.xfail(
-    reason="product bug: gateway/casework/letter.py:115, a question behind a later message never comes back",
-    strict=True,
-)
 def test_a_question_comes_back_behind_a_later_message(told: Told) -> None:
     told.write(kind=Kind.QUESTION)
     told.write(kind=Kind.MESSAGE)

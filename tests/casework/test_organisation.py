@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import string
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from gateway import flows
 from gateway.casework import Refused, caseworker, organisation
@@ -242,3 +244,31 @@ def test_whom_one_answers_to_may_work_elsewhere_and_have_left(house: House) -> N
     found = house.ask(caseworker.one, below)
     assert found is not None
     assert found.supervisor == above
+
+
+# Two who save at the same time: each looks before the other has written.
+
+
+def test_an_officer_and_a_worker_saved_at_once_do_not_end_in_one_organisation(house: House) -> None:
+    for at in range(10):
+        shared = house.employer(f"Shared {at}")
+        worker = house.entered("Worker", organisation=shared)
+        officer = house.entered("Officer", Role.INTEGRITY_OFFICER, organisation=shared)
+
+        def save(entered: Entered, db: Session) -> int:
+            return caseworker.add(db, house.keys, entered)
+
+        saved = house.together(partial(save, worker), partial(save, officer))
+        assert len([one for one in saved if isinstance(one, Refused)]) == 1
+
+
+def test_two_who_are_put_under_each_other_at_once_do_not_end_in_a_circle(house: House) -> None:
+    for _ in range(10):
+        one, other = house.person("One"), house.person("Other")
+        changes = [(one, house.entered("One", supervisor=other)), (other, house.entered("Other", supervisor=one))]
+
+        def change(person: int, entered: Entered, db: Session) -> None:
+            caseworker.change(db, house.keys, person, entered)
+
+        saved = house.together(*[partial(change, person, entered) for person, entered in changes])
+        assert len([each for each in saved if isinstance(each, Refused)]) == 1

@@ -407,7 +407,9 @@ def test_a_number_is_not_opened_after_thirty_days_and_the_purge_erases_it(
     rt: Runtime, staff: STAFF, made: int
 ) -> None:
     consents(rt, "1", "2")
-    story.clock(rt).go(days=contact.LASTS.days - 1)
+    for _ in range(contact.LASTS.days - 1):
+        story.clock(rt).go(days=1)
+        purge(rt)
     assert desk.open_number(rt, worker(staff), made, "encore un essai").number == CALLER
     story.clock(rt).go(days=1)
     refused(partial(desk.open_number, rt, worker(staff), made, "encore un essai"))
@@ -502,6 +504,7 @@ def test_whoever_is_left_out_loses_the_report_with_their_organisation_and_those_
     second = build.person(rt, "Second", works_for="Firm")
     third = build.person(rt, "Third", works_for="Bureau", under=second)
     made = story.tell(rt, story.DANGER)
+    dispatch(rt, made)
     with rt.db.read() as db:
         before = {person for person, _ in plan.people(db, made)}
     assert {boss, first, second, third} <= before
@@ -570,6 +573,8 @@ def test_whoever_was_left_out_gets_no_sms_that_still_waits(rt: Runtime, staff: S
 def test_two_people_hold_a_report_and_one_alone_does_not(rt: Runtime, staff: STAFF, made: int) -> None:
     second = story.person(rt, "Second", Role.SUPERVISOR)
     fresh = story.tell(rt, story.HAZARD, "two")
+    story.ended(rt, "two")
+    dispatch(rt, fresh)
     one, two = supervisor(staff), build.reader(second)
     until = rt.today() + timedelta(days=90)
     assert refused(partial(desk.agree_to_hold, rt, one, fresh)).why == "Nobody asks for this report to be held."
@@ -607,6 +612,7 @@ def test_a_case_worker_holds_nothing_and_nobody_holds_for_ever(rt: Runtime, staf
 def test_a_held_report_is_not_withdrawn_by_a_supervisor_before_its_day(rt: Runtime, staff: STAFF) -> None:
     second = story.person(rt, "Second", Role.SUPERVISOR)
     made = story.tell(rt, story.DANGER)
+    dispatch(rt, made)
     until = rt.today() + timedelta(days=90)
     desk.ask_to_hold(rt, supervisor(staff), made, until)
     desk.agree_to_hold(rt, build.reader(second), made)

@@ -413,10 +413,6 @@ def test_one_that_fails_holds_up_no_other_and_has_its_turn_next_time(
     check_all_done(world)
 
 
-@pytest.mark.xfail(
-    reason="product bug: gateway/later/erase.py:22, a full batch that fails is asked for again without end",
-    strict=True,
-)
 def test_a_whole_batch_that_fails_ends_the_round(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever keeps it from being erased, the clock's thread has other things to do."""
     tried = 0

@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from gateway import inbox, text
-from gateway.casework import caseworker, message, referral
+from gateway.casework import caseworker, message, referral, reminder
 from gateway.casework.caseworker import CaseWorker
 from gateway.later.dispatch import dispatch
 from gateway.later.escalate import escalate
@@ -233,3 +233,150 @@ def test_the_log_names_rows_and_no_number_and_no_words(
         assert number not in whole
         assert words[:10] not in whole
     assert referral.State.PENDING.value not in whole
+
+
+# The one SMS to a reporter who asked for it.
+
+REPORTER = "+243990000077"
+
+
+def asked_for(rt: Runtime, *numbers: str, language: str = "fr") -> None:
+    with rt.begin() as unit:
+        for number in numbers or (REPORTER,):
+            reminder.queue(unit.db, rt.vault, number, language, rt.now())
+
+
+def reminders(rt: Runtime) -> int:
+    with rt.db.read() as db:
+        return db.scalar(select(func.count()).select_from(reminder.Reminder)) or 0
+
+
+def test_a_reminder_is_sent_once_and_leaves_no_trace(rt: Runtime, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    asked_for(rt)
+    assert [send(rt), send(rt)] == [1, 0]
+    assert [number for number, _ in build.operator(rt).sms] == [REPORTER]
+    assert reminders(rt) == 0
+    assert story.messages(rt) == []
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("language", ["fr", "sw_CD", "ln"])
+def test_a_reminder_says_nothing_of_what_it_is_about(rt: Runtime, staff: STAFF, language: str) -> None:
+    """Whoever reads it over somebody's shoulder learns that there was an SMS."""
+    made = alerted(rt)
+    asked_for(rt, language=language)
+    send(rt)
+    (words,) = {words for number, words in build.operator(rt).sms if number == REPORTER}
+    assert text.septets(words) <= 160
+    assert not text.offenders(words)
+    assert story.coarse(rt, made).reference not in words
+    assert not any(letter.isdigit() for letter in words)
+    said = (
+        "code",
+        "plainte",
+        "signal",
+        "rapport",
+        "dossier",
+        "mine",
+        "enfant",
+        "danger",
+        "site",
+        "repo",
+        "*",
+        "#",
+    )
+    assert not [word for word in said if word in words.lower()]
+
+
+def test_senders_at_the_same_time_send_each_reminder_once(rt: Runtime) -> None:
+    numbers = [f"+24399000{at:04d}" for at in range(12)]
+    asked_for(rt, *numbers)
+    with ThreadPoolExecutor(4) as pool:
+        tried = list(pool.map(lambda _: send(rt), range(4)))
+    assert sum(tried) == 12
+    assert sorted(number for number, _ in build.operator(rt).sms) == numbers
+
+
+@pytest.mark.parametrize("kind", ["retry", "held"])
+def test_a_reminder_that_did_not_leave_is_tried_again_and_given_up_within_the_hour(rt: Runtime, kind: str) -> None:
+    build.operator(rt).failing.append(SendFailed(kind, "500"))  # type: ignore[arg-type]
+    asked_for(rt)
+    assert send(rt) == 1
+    assert send(rt) == 0, "not at once"
+    story.clock(rt).at += reminder.AGAIN
+    assert send(rt) == 1
+    assert len(build.operator(rt).sms) == 1
+    build.operator(rt).failing.extend(SendFailed(kind, "500") for _ in range(99))  # type: ignore[arg-type]
+    asked_for(rt)
+    tried = 0
+    for _ in range(70):
+        tried += send(rt)
+        story.clock(rt).go(minutes=1)
+    assert tried == reminder.LASTS // reminder.AGAIN
+    assert reminders(rt) == 0
+    assert len(build.operator(rt).sms) == 1
+
+
+@pytest.mark.parametrize("kind", ["unknown", "refused"])
+def test_a_reminder_that_may_have_gone_or_never_will_is_not_sent_again(rt: Runtime, kind: str) -> None:
+    build.operator(rt).failing.append(SendFailed(kind, "ReadTimeout"))  # type: ignore[arg-type]
+    asked_for(rt)
+    assert send(rt) == 1
+    assert reminders(rt) == 0
+    story.clock(rt).go(minutes=10)
+    assert send(rt) == 0
+
+
+def test_one_who_is_killed_while_the_provider_thinks_has_sent_it_at_most_once(rt: Runtime) -> None:
+    class Killed(BaseException):
+        pass
+
+    class Deadly(build.Operator):
+        def send_sms(self, number: str, text: str) -> Sent:
+            super().send_sms(number, text)
+            raise Killed
+
+    deadly = Deadly()
+    asked_for(rt)
+    with pytest.raises(Killed):
+        send(replace(rt, providers={deadly.name: deadly}))
+    assert send(rt) == 0
+    assert len(deadly.sms) == 1
+
+
+def test_a_reminder_that_does_not_leave_keeps_no_alert_waiting(rt: Runtime, staff: STAFF) -> None:
+    alerted(rt)
+    build.operator(rt).failing.append(SendFailed("held", "405"))
+    asked_for(rt)
+    assert send(rt) == 2
+    assert [number for number, _ in build.operator(rt).sms] != [REPORTER]
+    assert story.messages(rt) == [("alert", "sent", None)]
+
+
+def test_a_reminder_that_does_not_open_holds_up_no_other(rt: Runtime) -> None:
+    asked_for(rt, *(f"+24399000{at:04d}" for at in range(6)))
+    with rt.db.begin() as db:
+        db.execute(update(reminder.Reminder).values(number_sealed=b"\x01" * 600))
+    asked_for(rt)
+    send(rt)
+    assert [number for number, _ in build.operator(rt).sms] == [REPORTER]
+
+
+def test_an_alert_does_not_wait_for_reminders(rt: Runtime, staff: STAFF) -> None:
+    """A provider may think for twelve seconds about each, and somebody may be in danger."""
+    asked_for(rt, *(f"+24399000{at:04d}" for at in range(3)))
+    alerted(rt)
+    send(rt)
+    with rt.db.read() as db:
+        worker = caseworker.number(db, rt.vault, staff["worker"])
+    assert build.operator(rt).sms[0][0] == worker
+
+
+def test_what_the_log_says_of_a_reminder_names_no_number(rt: Runtime, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    build.operator(rt).failing.append(SendFailed("unknown", REPORTER))
+    asked_for(rt)
+    send(rt)
+    told = [(record.getMessage(), getattr(record, "fields", {})) for record in caplog.records]
+    assert told == [("reminder.not_sent", {"reason": "unknown"})]
