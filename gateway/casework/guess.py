@@ -5,6 +5,9 @@ of the day. When there have been MOST_TOGETHER of all callers, nobody is shut ou
 first wrong code of a bucket's neighbours shuts the neighbourhood, of GROUPS: so a few telephones that use up the
 common count have used up their own with it, and everybody else still gets in. All together the day has at most
 MOST_TOGETHER + GROUPS wrong codes, however many telephones try.
+
+It is a bargain: somebody with a telephone in every group besides those forty, a hundred or so in all, shuts the
+way until midnight. The alternative is that they find a code. The log and /readyz tell when it is narrowed.
 """
 
 from __future__ import annotations
