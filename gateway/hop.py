@@ -57,5 +57,5 @@ def _ended(rt: Runtime, turn: flows.Turn, known: flows.Known) -> Screen:
 def _undone(rt: Runtime, turn: flows.Turn, pressed: int) -> flows.Turn:
     """The end that tells what did not happen: the report itself, when this key press was to file it, or what
     was added to one that an earlier screen has already called arrived."""
-    filing = any(act.kind == "file" and act.upto == pressed for act in turn.acts)
+    filing = turn.acts[-1].kind == "file" and turn.acts[-1].upto == pressed
     return turn.instead(rt.book.roles.not_arrived if filing else rt.book.roles.not_kept)

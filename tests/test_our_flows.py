@@ -201,7 +201,7 @@ def test_from_every_screen_zero_home_and_leave_are_understood(steps: list[Step],
 
 def test_zero_again_and_again_ends_at_the_start_or_at_what_was_done(steps: list[Step], book: Book) -> None:
     """Or at the harmless end, over a question: there 0 can only mean that it is not answered now."""
-    rests = {"file": "arrived", "rate": "add_words"}
+    rests = {"file": "arrived", "rate": "reopened"}
     for step in steps:
         if not step.turn.ends:
             turn = fold(book, [*step.inputs, *["0"] * (len(step.inputs) + 1)], step.known)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway import flows, log
 from gateway.acts.stage import MOST_URGENT, Stage, reference
@@ -22,6 +22,7 @@ from gateway.flows.definition import ANSWERS, NOTHING
 from gateway.vault import CodeKeys, Pair, SealBroken, open_with
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{7,14}", re.ASCII)
+ONE_DAY = timedelta(days=1)
 _NOTHING = flows.Reply(NOTHING)
 
 
@@ -150,10 +151,11 @@ def _standing(stage: Stage, found: report.Coarse, reply: Pair) -> flows.Reply:
                 return flows.Reply("letter", {"message": body[0]})
             answers = dict(zip(ANSWERS, body[1], strict=False))
             return flows.Reply("question", {"question": body[0], **answers})
-    until = _day(stage, max(found.due_at, stage.now))
+    overdue = found.due_at <= stage.now
+    until = _day(stage, stage.now + ONE_DAY if overdue else found.due_at)
     if found.state is State.ACCEPTED:
         return flows.Reply("in_work", {"d2": until})
-    late = found.due_at <= stage.now or len(referral.asked(db, found.id)) > 1
+    late = overdue or referral.has_expired(db, found.id)
     return flows.Reply("waiting" if late else "received", {"d": f"{found.day:%d/%m}", "d2": until})
 
 

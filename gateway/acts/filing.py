@@ -87,6 +87,8 @@ def _reconsider(stage: Stage, one: flows.Act, found: report.Coarse) -> None:
     report.reconsider(
         db, found, severity=severity, dispatch_at=(now if urgent else now + QUIET) if waiting else None
     )
+    if urgent:
+        stage.leave_out(found, exclusion.dependent(rt.directory.people))
     lane = rt.book.lane(one.facts)
     if lane not in (found.lane, rt.book.topics[found.topic].lane, *_stricter(found.lane)):
         referral.revoke(db, found.id)

@@ -127,6 +127,12 @@ def by_words(people: Collection[Person], organisations: Collection[Row], words: 
     return under(people, accused, named) if accused or named else set()
 
 
+def only_independent(accused_known: bool, severity: str) -> bool:
+    """Whether only people independent of every organisation at the mines may be told: as long as nobody has said
+    who did it, or who is in charge, and of an emergency always."""
+    return not accused_known or severity == "P0"
+
+
 def dependent(people: Collection[Person]) -> set[int]:
     """Who may not hear of a report as long as nobody has said who did it: the people of every organisation that
     works at the mines, and whoever answers to them."""

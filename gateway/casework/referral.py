@@ -198,6 +198,12 @@ def has_handed_on(db: Session, report_id: int, person: int) -> bool:
     return db.scalar(last) == State.HANDED_ON.value
 
 
+def has_expired(db: Session, report_id: int) -> bool:
+    """Whether somebody has let the clock of a report run out."""
+    late = (Referral.report_id == report_id) & (Referral.state == State.EXPIRED.value)
+    return db.scalar(select(select(Referral.id).where(late).exists())) or False
+
+
 def put_off(db: Session, referral: int, until: datetime, now: datetime) -> None:
     """Give a pending referral more time: what was to follow could not be done."""
     _set_clock(db, referral, until, now)

@@ -81,6 +81,7 @@ ATTESTS: Mapping[Verb, Kind] = {
     Verb.WITHDRAWN: "report",
     Verb.WITHDRAWAL_ASKED: "report",
     Verb.NARROWED: "report",
+    Verb.CONSENTED: "report",
     Verb.NUMBER_OPENED: "report",
     Verb.HOLD_ASKED: "report",
     Verb.HELD: "report",

@@ -24,7 +24,7 @@ NUMBERS = ("emg", "child", "gbv")
 SLOTS = tuple(f"s{number}" for number in range(1, SITES_PER_PAGE + 1))
 FIXED = {"ref": 6, "d": 5, "d2": 5, "hh": 5}
 """Placeholders whose values always have the same length, in septets."""
-LETTER = {"message": 90, "question": 60, "closing": 60}
+LETTER = {"message": 90, "question": 48, "closing": 60}
 """What a case worker may write to a reporter, by the placeholder that shows it: at most so many septets."""
 ANSWER_SEPTETS = 12
 ANSWERS = tuple(f"a{number}" for number in range(1, 5))

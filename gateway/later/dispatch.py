@@ -62,8 +62,7 @@ def bring(
     """Offer a report to one person (`to`, or the next of its plan who is not `by`) and queue their SMS. False, and
     tried again in a minute, when nobody is there."""
     people = caseworker.every(unit.db)
-    if not found.accused_known:
-        # As long as nobody has said who did it, or who is in charge, only independent people are told.
+    if exclusion.only_independent(found.accused_known, found.severity):
         dependent = exclusion.dependent(people)
         referral.leave_out(unit.db, found, dependent, now)
         if to in dependent:
@@ -113,7 +112,7 @@ def _fresh(unit: Unit, found: report.Coarse) -> list[route.Step]:
     clean |= journal.came_after(unit.db, found.id, "organisation")
     came -= exclusion.dependent(people) | {one.id for one in people if one.organisation not in clean}
     came -= exclusion.answering_to(people, {one.id for one in people} - held - came)
-    if not found.accused_known:
+    if exclusion.only_independent(found.accused_known, found.severity):
         held -= exclusion.dependent(people)
     steps = route.plan(
         lane=found.lane,

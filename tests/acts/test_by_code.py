@@ -410,7 +410,7 @@ def test_a_rating_that_comes_after_the_code_fell_silent_still_counts_for_who_was
     story.clock(rt).go(days=closing.SPEAKS.days, seconds=-30)
     story.press(rt, by(made.code), "last")
     story.clock(rt).go(minutes=1)
-    assert story.press(rt, by(made.code, "2"), "last").text.startswith("Dites-en plus")
+    assert story.press(rt, by(made.code, "2"), "last").text.startswith("C'est rouvert.")
     assert story.coarse(rt, made.report).state is State.RECEIVED
 
 
@@ -542,7 +542,7 @@ def test_a_masked_caller_can_give_a_number_to_be_called_at(rt: Runtime, staff: S
 def test_a_masked_caller_without_a_report_files_nothing_and_is_told_so(rt: Runtime, staff: STAFF) -> None:
     last = story.press(rt, ("2", "4", "1", "1"), "masked", caller="8f1c2e")
     assert last.ends
-    assert last.text.startswith("PAS ARRIVÉ")
+    assert last.text.startswith("Votre dernière")
     assert (count(rt, Report), count(rt, Contact), count(rt, ActRow)) == (0, 0, 0)
 
 

@@ -136,7 +136,6 @@ def test_only_the_last_line_of_a_transaction_attests_and_only_when_something_cha
 def test_looking_and_telling_vouch_for_nothing(house: House) -> None:
     assert set(Verb) - ATTESTS.keys() == {
         Verb.OPENED,
-        Verb.CONSENTED,
         Verb.REMINDED,
         Verb.NUMBER_ERASED,
         Verb.SENT,

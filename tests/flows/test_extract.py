@@ -34,7 +34,7 @@ def test_letters_and_closings_are_texts_with_the_room_that_their_screens_have() 
     content = "letters:\n  a: {text: A}\n  b: {text: B, answers: yes no}\nclosings: {c: C}\n"
     assert [(line, text, comments) for line, _, text, comments in found(content)] == [
         (2, ("a", "A"), ["letter, at most 90 septets"]),
-        (3, ("b", "B"), ["letter, at most 60 septets"]),
+        (3, ("b", "B"), ["letter, at most 48 septets"]),
         (4, ("c", "C"), ["closing, at most 60 septets"]),
     ]
 

@@ -17,7 +17,6 @@ from gateway.web import names
 
 TOLD = {
     Verb.OPENED,
-    Verb.CONSENTED,
     Verb.REMINDED,
     Verb.NUMBER_ERASED,
     Verb.SENT,
