@@ -158,9 +158,9 @@ def _clock(arguments: argparse.Namespace) -> None:
                     leading = installation.take_lease(unit.db, "clock", holder, rt.now(), LEASE)
             if leading:
                 sweep(rt)
-                if rounds % PURGE_EVERY == 0:
-                    purge(rt)
             rounds += 1
+            if leading and rounds % PURGE_EVERY == 1:  # counted first: one that fails waits for its next turn
+                purge(rt)
         except Exception as error:  # the clock outlives whatever a round meets
             leading = False
             log.warn("clock.failed", error=error)

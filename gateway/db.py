@@ -103,8 +103,10 @@ class Database:
             return
         # Rows that were deleted lie in the heap until somebody cleans it, which the server does when it likes.
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("SET statement_timeout = 0")
             for table in self.ERASED:
                 connection.exec_driver_sql(f"VACUUM {table}")
+            connection.exec_driver_sql("RESET statement_timeout")
 
     def dispose(self) -> None:
         self.engine.dispose()

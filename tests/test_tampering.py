@@ -83,8 +83,11 @@ class Life:
         self.after(lambda: desk.close(rt, worker, urgent, Outcome.HELPED))
         self.after(lambda: desk.hand_on(rt, worker, quiet, HandOnReason.AWAY, people["supervisor"]))
         self.after(lambda: desk.accept(rt, supervisor, quiet))
-        self.after(lambda: desk.ask_to_hold(rt, supervisor, quiet, rt.today() + timedelta(days=30)))
-        self.after(lambda: desk.agree_to_hold(rt, self.reader(people["second"]), quiet))
+        until = rt.today() + timedelta(days=30)
+        self.after(lambda: desk.ask_to_hold(rt, supervisor, quiet, until))
+        self.after(
+            lambda: desk.agree_to_hold(rt, self.reader(people["second"]), quiet, rt.today() + timedelta(days=30))
+        )
         self.open(supervisor, moved)
         self.after(lambda: self.save(people["worker"], people["administrator"]))
 

@@ -63,7 +63,7 @@ def erasable(stage: Stage, question: flows.Question) -> Asked:
 
 def answer(stage: Stage, one: flows.Act) -> int:
     """The reporter's letter; it answers all that were written to them before."""
-    found = _open(stage, one)
+    found = stage.open(one)
     letter.answer(stage.unit.db, stage.rt.vault, found, stage.today, stage.body(one))
     stage.answered(found)
     stage.screen_words(found, one)
@@ -75,23 +75,22 @@ def rate(stage: Stage, one: flows.Act) -> int:
     """Whether it is settled. If it is, the code shows nothing from now on; if not, the report is open once
     more."""
     db, found = stage.unit.db, stage.locked(one)
-    if found.outcome is Outcome.WITHDRAWN:
-        raise LookupError("what was withdrawn is not rated")
+    if found.state is not State.CLOSED or found.outcome is Outcome.WITHDRAWN:
+        raise LookupError("what was opened again, or withdrawn, is not rated")
     report.add(db, stage.rt.vault, found, stage.today, stage.body(one))
     journal.write(db, stage.now, Verb.RATED, report=found.id)
-    if found.state is State.CLOSED:
-        if one.facts["rating"] == "settled":
-            closing.silence(db, found.id)
-        else:
-            due_at = stage.now + stage.rt.book.severities[found.severity].accept[0]
-            closing.reopen(db, found, reference(), due_at, stage.now)
-            stage.unit.nudge("dispatch", found.id)
+    if one.facts["rating"] == "settled":
+        closing.silence(db, found.id)
+    else:
+        due_at = stage.now + stage.rt.book.severities[found.severity].accept[0]
+        closing.reopen(db, found, reference(), due_at, stage.now)
+        stage.unit.nudge("dispatch", found.id)
     return found.id
 
 
 def withdraw(stage: Stage, one: flows.Act) -> int:
     """Take a report back, as the screen said: what was told is destroyed here, or a person is asked to decide."""
-    db, found = stage.unit.db, _open(stage, one)
+    db, found = stage.unit.db, stage.open(one)
     if one.facts["withdrawal"] == "asked":
         report.add(db, stage.rt.vault, found, stage.today, stage.body(one))
         closing.silence(db, found.id)
@@ -108,7 +107,7 @@ def withdraw(stage: Stage, one: flows.Act) -> int:
 
 def consent(stage: Stage, one: flows.Act) -> int:
     """Keep how the reporter wants to be reached."""
-    found = _open(stage, one)
+    found = stage.open(one)
     number = one.facts.get("number") if one.facts["how"] == "another_number" else stage.hop.caller
     if number is None or not _NUMBER.fullmatch(number):
         raise LookupError("the provider does not say which number this is")
@@ -119,13 +118,6 @@ def consent(stage: Stage, one: flows.Act) -> int:
     stage.answered(found)
     journal.write(stage.unit.db, stage.now, Verb.CONSENTED, report=found.id)
     return found.id
-
-
-def _open(stage: Stage, one: flows.Act) -> report.Coarse:
-    found = stage.locked(one)
-    if found.state is State.CLOSED or found.silent:
-        raise LookupError("the report is closed, or was withdrawn")
-    return found
 
 
 def _is_kept(stage: Stage, found: report.Coarse) -> bool:

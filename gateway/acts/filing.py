@@ -66,7 +66,7 @@ def add(stage: Stage, one: flows.Act) -> int:
     """Add an answer to a report; it may raise the severity, move the report, or take people off its plan. By code
     only words come, which change none of the facts."""
     rt, db, now = stage.rt, stage.unit.db, stage.now
-    found = stage.locked(one)
+    found = stage.open(one)
     report.add(db, rt.vault, found, stage.today, stage.body(one))
     if "topic" in one.facts:
         _reconsider(stage, one, found)
@@ -102,8 +102,7 @@ def _reconsider(stage: Stage, one: flows.Act, found: report.Coarse) -> None:
     accused = next((answer.value for answer in one.answers if answer.field == "accused"), None)
     if accused is not None:
         stage.leave_out(found, exclusion.by_answer(rt.directory.people, accused))
-        if accused not in UNKNOWN:
-            report.hear_accused(db, found.id)
+        report.hear_accused(db, found.id, known=accused not in UNKNOWN)
 
 
 def _readers(stage: Stage, lane: str, site_id: int | None) -> list[Reader]:

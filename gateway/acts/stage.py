@@ -40,6 +40,13 @@ class Stage:
             raise LookupError("the report of this act is not there")
         return found
 
+    def open(self, one: flows.Act) -> report.Coarse:
+        """The same, as long as it is neither closed nor taken back by its reporter. Raises LookupError."""
+        found = self.locked(one)
+        if found.state is report.State.CLOSED or found.silent:
+            raise LookupError("the report is closed, or was withdrawn")
+        return found
+
     def body(self, one: flows.Act) -> bytes:
         """The sealed body describes itself: each answer with its field, its value and the words that were
         shown."""

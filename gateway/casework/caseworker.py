@@ -10,12 +10,12 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import JSON, LargeBinary, String, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.casework.organisation import Kind, Organisation, read_aliases
+from gateway.casework.organisation import MOST_ALIASES, Kind, Organisation, read_aliases
 from gateway.casework.refused import Refused
 from gateway.db import Base
 from gateway.vault import Reader, SealBroken, Vault
@@ -157,6 +157,7 @@ def add(db: Session, vault: Vault, entered: Entered) -> int:
 
 def change(db: Session, vault: Vault, person: int, entered: Entered) -> None:
     """Save a person anew. Raises Refused, also when nobody would be left to answer for reports."""
+    _one_at_a_time(db)
     before = one(db, person)
     if before is None:
         raise Refused("", "This person is not here any more.")
@@ -170,8 +171,12 @@ def change(db: Session, vault: Vault, person: int, entered: Entered) -> None:
                 "Add another person first.",
             )
     values = _checked(entered) | _placed(db, person, entered)
-    if entered.role != before.role:
-        # Who vouched for the key vouched for somebody in that role: a wider one needs a second person once more.
+    if entered.name != before.name and before.name not in entered.aliases.split("\n"):
+        # What people called them yesterday they may write tomorrow.
+        values["aliases"] = [*(cast("list[str] | None", values["aliases"]) or []), before.name][-MOST_ALIASES:]
+    if entered.role != before.role or before.organisation not in (None, entered.organisation):
+        # Who vouched for the key vouched for somebody in that role, of that organisation: another needs a second
+        # person once more.
         values["attest"] = None
     db.execute(update(CaseWorker).where(CaseWorker.id == person).values(**values))
     _save_number(db, vault, person, entered)
@@ -283,6 +288,8 @@ def _placed(db: Session, person: int | None, entered: Entered) -> dict[str, obje
     while above is not None:
         if above in chain or above not in people:
             raise Refused("supervisor", "Nobody can answer to themselves, nor to somebody who answers to them.")
+        if officer and people[above].role in (Role.CASE_WORKER, Role.SUPERVISOR):
+            raise Refused("supervisor", "An integrity officer answers to nobody who works on reports.")
         chain.add(above)
         above = people[above].supervisor
     aliases = list(read_aliases(entered.aliases))

@@ -136,13 +136,9 @@ def only_independent(accused_known: bool, severity: str) -> bool:
 def dependent(people: Collection[Person]) -> set[int]:
     """Who may not hear of a report as long as nobody has said who did it: the people of every organisation that
     works at the mines, and whoever answers to them."""
-    return under(
-        people, (), {one.organisation for one in people if one.organisation and _is_at_the_mines(one.kind)}
-    )
-
-
-def _is_at_the_mines(kind: Kind | None) -> bool:
-    return kind not in (None, Kind.INDEPENDENT)
+    mines = {one.organisation for one in people if one.organisation and one.kind is not Kind.INDEPENDENT}
+    nowhere = [one.id for one in people if one.organisation is None]  # nobody has said that they are independent
+    return under(people, nowhere, mines)
 
 
 def _is_named(written: _Written, names: Iterable[str]) -> bool:

@@ -77,12 +77,14 @@ def ask(db: Session, report_id: int, person: int, until: date, today: date, now:
     journal.write(db, now, Verb.HOLD_ASKED, actor=person, report=report_id)
 
 
-def agree(db: Session, report_id: int, person: int, today: date, now: datetime) -> None:
-    """The second of two. Raises Refused."""
+def agree(db: Session, report_id: int, person: int, until: date, today: date, now: datetime) -> None:
+    """The second of two, to the day that they were shown. Raises Refused."""
     _may(db, person)
     found = standing(db, report_id, today)
     if found is None or found.agreed:
         raise Refused("", "Nobody asks for this report to be held.")
+    if found.until != until:
+        raise Refused("until", "Another day is asked for by now. Look at it again.")
     if found.asked_by == person:
         raise Refused("", "Somebody else agrees: it takes two people.")
     db.execute(update(Hold).where(Hold.report_id == report_id).values(agreed_by=person))

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, LargeBinary, String, inspect, select, upda
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.casework.caseworker import CaseWorker, Role
+from gateway.casework.caseworker import ON_ROUTES, CaseWorker, Role
 from gateway.db import Base, UtcTime
 
 
@@ -131,6 +131,9 @@ def faults(db: Session) -> list[str]:
         CaseWorker.organisation_id.is_not(None),
     )
     apart = set(db.scalars(officers)) - {None, *db.scalars(ordinary)}
+    placed = CaseWorker.active & CaseWorker.role.in_([role.value for role in ON_ROUTES])
+    if db.scalar(select(CaseWorker.id).where(placed, CaseWorker.organisation_id.is_(None)).limit(1)):
+        found.append("somebody whom reports are brought to works for no organisation: say on their page for which")
     if not found and not apart:
         # The screen says that a complaint goes to another organisation: that must be true.
         found.append("no integrity officer of another organisation: complaints would go to whom they are about")

@@ -95,10 +95,11 @@ def write(db: Session, vault: Vault, found: Coarse, day: date, kind: Kind, body:
 
 
 def answer(db: Session, vault: Vault, found: Coarse, day: date, body: bytes) -> None:
-    """What a reporter answers; it answers every letter before it. Lock the report first. Raises as `write`."""
+    """What a reporter answers; it answers every letter they have read. Lock the report first. Raises as
+    `write`."""
     number = _next(db, vault, found)
     theirs = (Letter.report_id == found.id) & (Letter.kind != Kind.ANSWER.value) & Letter.answered_on.is_(None)
-    db.execute(update(Letter).where(theirs).values(answered_on=day, read_on=func.coalesce(Letter.read_on, day)))
+    db.execute(update(Letter).where(theirs, Letter.read_on.is_not(None)).values(answered_on=day))
     _write(db, found, number, Kind.ANSWER, day, body, None, None)
 
 
@@ -132,9 +133,14 @@ def read(db: Session, report_id: int, number: int, today: date) -> None:
     db.execute(update(Letter).where(mine).values(read_on=today))
 
 
-def seen(db: Session, report_id: int, today: date) -> None:
-    """Whoever answers for the report is being shown what the reporter answered."""
-    theirs = (Letter.report_id == report_id) & (Letter.kind == Kind.ANSWER.value) & Letter.read_on.is_(None)
+def seen(db: Session, report_id: int, upto: int, today: date) -> None:
+    """Whoever answers for the report is being shown what the reporter answered, up to this letter."""
+    theirs = (
+        (Letter.report_id == report_id)
+        & (Letter.number <= upto)
+        & (Letter.kind == Kind.ANSWER.value)
+        & Letter.read_on.is_(None)
+    )
     db.execute(update(Letter).where(theirs).values(read_on=today))
 
 

@@ -289,9 +289,15 @@ def move(db: Session, report: int, lane: str, steps: Iterable[Step], now: dateti
     journal.write(db, now, Verb.MOVED, report=report)
 
 
-def hear_accused(db: Session, report: int) -> None:
-    """It was said who did it, or who is in charge: whoever else works at the mines may hear of it."""
-    db.execute(update(Report).where(Report.id == report).values(accused_known=True))
+def open_reports(db: Session) -> list[int]:
+    """Every report that is not closed."""
+    return list(db.scalars(select(Report.id).where(Report.state != State.CLOSED.value)))
+
+
+def hear_accused(db: Session, report: int, *, known: bool) -> None:
+    """It was said who did it, or who is in charge, and whoever else works at the mines may hear of it; or the
+    answer was taken back. The newest counts."""
+    db.execute(update(Report).where(Report.id == report).values(accused_known=known or None))
 
 
 def release(db: Session, report: int, now: datetime) -> None:

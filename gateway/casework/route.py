@@ -75,7 +75,7 @@ def at_once(lane: str, people: Iterable[Person]) -> set[int]:
     """Who of a plan sees a report as soon as it is dispatched, without its being offered to them."""
     if lane == INTEGRITY:
         return {one.id for one in people if one.role is Role.INTEGRITY_OFFICER}
-    return {one.id for one in people if one.role is Role.SUPERVISOR and one.kind in (None, Kind.INDEPENDENT)}
+    return {one.id for one in people if one.role is Role.SUPERVISOR and one.kind is Kind.INDEPENDENT}
 
 
 def _covers(person: Person, site: int | None) -> bool:

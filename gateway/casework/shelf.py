@@ -143,6 +143,18 @@ def count(db: Session, reader: int, shelf: Shelf, *, at_most: int = 100) -> int:
     return db.scalar(select(func.count()).select_from(some)) or 0
 
 
+def without_anybody(db: Session) -> int:
+    """How many reports wait to be taken and have nobody on their plan who is at work."""
+    somebody = (
+        select(PlanEntry.report_id)
+        .join(CaseWorker, CaseWorker.id == PlanEntry.caseworker_id)
+        .where(PlanEntry.report_id == Report.id, CaseWorker.active)
+        .exists()
+    )
+    waits = (Report.state == State.RECEIVED.value) & ~somebody
+    return db.scalar(select(func.count()).select_from(Report).where(waits)) or 0
+
+
 def open_for(db: Session, reader: int, report: int) -> Opened | None:
     """A report with its sealed parts, or None when it is not there or not for this reader."""
     row = db.execute(

@@ -10,6 +10,7 @@ from gateway.desk.doing import (
     grant_from_escrow,
     hand_on,
     leave_out,
+    leave_out_dependent,
     note,
 )
 from gateway.desk.entry import Reader
@@ -35,6 +36,7 @@ __all__ = [
     "grant_from_escrow",
     "hand_on",
     "leave_out",
+    "leave_out_dependent",
     "note",
     "open_number",
     "read",

@@ -29,8 +29,8 @@ from gateway.runtime import Runtime, Unit
 from gateway.vault import Pair, SealBroken, open_with
 
 NOTE_LETTERS = 2000
-DECIDE = (caseworker.Role.SUPERVISOR, caseworker.Role.INTEGRITY_OFFICER)
-"""Who decides about a withdrawal that is not the reporter's alone."""
+DECIDE = hold.HOLDERS
+"""Who decides about a withdrawal that is not the reporter's alone, and of whom one stays on every plan."""
 
 
 def accept(rt: Runtime, reader: Reader, report_id: int) -> bool:
@@ -118,7 +118,8 @@ def grant_from_escrow(rt: Runtime, person: int, pairs: Sequence[Pair]) -> Iterat
             found = report.lock(unit.db, report_id)
             held = report.sealed_to_escrow(unit.db, report_id)
             pair = _from_escrow(rt, report_id, held, pairs) if held else None
-            if found is None or pair is None:
+            planned = person in [one for one, _ in plan.people(unit.db, report_id)]  # or left out since
+            if found is None or pair is None or not planned:
                 unopened += 1
             else:
                 _give(rt, unit, found, pair, person, rt.now())
@@ -133,7 +134,11 @@ def leave_out(rt: Runtime, reader: Reader, report_id: int, person: int) -> bool:
     def do(unit: Unit, found: report.Coarse, now: datetime) -> bool:
         if person not in [other for other, _ in plan.people(unit.db, report_id)] or person == reader.id:
             raise Refused("person", "Choose a colleague who could take this report.")
-        gone = exclusion.under(caseworker.every(unit.db), [person], [])
+        people = {one.id: one for one in caseworker.every(unit.db)}
+        gone = exclusion.under([*people.values()], [person], [])
+        rest = [one for one, _ in plan.people(unit.db, report_id) if one not in gone]
+        if not any(people[one].role in DECIDE for one in rest):
+            raise Refused("person", "Nobody would be left to answer for this report.")
         if referral.leave_out(unit.db, found, gone, now, by=reader.id):
             report.set_dispatch(unit.db, report_id, now)
             unit.nudge("dispatch", report_id)
@@ -152,10 +157,13 @@ def ask_to_hold(rt: Runtime, reader: Reader, report_id: int, until: date) -> Non
     )
 
 
-def agree_to_hold(rt: Runtime, reader: Reader, report_id: int) -> None:
-    """Agree to what another asked. Raises Refused."""
+def agree_to_hold(rt: Runtime, reader: Reader, report_id: int, until: date) -> None:
+    """Agree to the day that another asked for. Raises Refused."""
     change(
-        rt, reader, report_id, lambda unit, found, now: hold.agree(unit.db, report_id, reader.id, rt.today(), now)
+        rt,
+        reader,
+        report_id,
+        lambda unit, found, now: hold.agree(unit.db, report_id, reader.id, until, rt.today(), now),
     )
 
 
@@ -164,6 +172,8 @@ def close(rt: Runtime, reader: Reader, report_id: int, outcome: report.Outcome, 
     reporter asked to withdraw is destroyed when a supervisor closes it for that. Raises Refused."""
 
     def do(unit: Unit, found: report.Coarse, now: datetime) -> None:
+        if found.silent and found.state is not report.State.CLOSED:
+            _check_decides(unit, reader)
         if outcome is not report.Outcome.WITHDRAWN:
             if found.state is not report.State.CLOSED and found.responsible_id == reader.id:
                 closing_words(rt, unit, reader, found, outcome, words)
@@ -175,12 +185,36 @@ def close(rt: Runtime, reader: Reader, report_id: int, outcome: report.Outcome, 
     change(rt, reader, report_id, do)
 
 
-def _let_withdraw(rt: Runtime, unit: Unit, reader: Reader, found: report.Coarse, now: datetime) -> None:
+def leave_out_dependent(rt: Runtime) -> None:
+    """Somebody's place was corrected: of every open report that only independent people may hear of, whoever now
+    belongs to an organisation at the mines is left out."""
+    with rt.db.read() as db:
+        dependent, open_ = exclusion.dependent(caseworker.every(db)), report.open_reports(db)
+    for report_id in open_ if dependent else ():
+        with rt.begin() as unit:
+            found = report.lock(unit.db, report_id)
+            if found is None or not exclusion.only_independent(found.accused_known, found.severity):
+                continue
+            if referral.leave_out(unit.db, found, dependent, rt.now()):
+                report.set_dispatch(unit.db, report_id, rt.now())
+                unit.nudge("dispatch", report_id)
+
+
+def _decided_above() -> Refused:
+    return Refused("outcome", "A supervisor or an integrity officer who has taken the report decides this.")
+
+
+def _check_decides(unit: Unit, reader: Reader) -> None:
     person = caseworker.one(unit.db, reader.id)
+    if person is None or person.role not in DECIDE:
+        raise _decided_above()
+
+
+def _let_withdraw(rt: Runtime, unit: Unit, reader: Reader, found: report.Coarse, now: datetime) -> None:
     if not found.silent or found.state is report.State.CLOSED:
         raise Refused("outcome", "The reporter has not asked for this.")
-    if person is None or person.role not in DECIDE or found.responsible_id != reader.id:
-        raise Refused("outcome", "A supervisor or an integrity officer who has taken the report decides this.")
+    if found.responsible_id != reader.id:
+        raise _decided_above()
     if hold.in_force(unit.db, found.id, rt.today()):
         raise Refused("outcome", "Two people hold this report: it is not erased before their day.")
     journal.write(unit.db, now, Verb.CLOSED, actor=reader.id, report=found.id)

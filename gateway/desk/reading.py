@@ -95,9 +95,10 @@ def read(rt: Runtime, reader: Reader, report_id: int) -> Reading | None:
     pair = opened_pair(rt, reader, report_id, opened.month, opened.envelope)
     answers, notes, broken = _open(pair, opened.parts) if pair else ([], [], 0)
     letters, sealed = _open_letters(pair, written) if pair else ([], 0)
-    if pair is not None and opened.responsible_id == reader.id and letters and letters[-1].author is None:
+    unseen = any(row.author_id is None and row.read_on is None for row in written)
+    if pair is not None and opened.responsible_id == reader.id and unseen:
         with rt.begin() as unit:
-            letter.seen(unit.db, report_id, rt.today())
+            letter.seen(unit.db, report_id, written[-1].number, rt.today())
     return Reading(
         row=opened.row,
         lane=opened.lane,

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
+"""How a month is written, `2026-11`."""
 WEEK: Final = re.compile(r"[0-9]{4}-w(0[1-9]|[1-4][0-9]|5[0-3])", re.ASCII)
 """How a week of ISO 8601 is written, in small letters: `2026-w48`."""
-"""How a month is written, `2026-11`."""
 
 
 @contextmanager

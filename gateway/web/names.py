@@ -122,7 +122,7 @@ STORY: Mapping[Verb, str] = {
     Verb.WITHDRAWAL_ASKED: msgid("The reporter asks to withdraw it"),
     Verb.NARROWED: msgid("Fewer people may act on it"),
     Verb.CONSENTED: msgid("The reporter said how to reach them"),
-    Verb.REMINDED: msgid("The one SMS to the reporter left; their number is erased"),
+    Verb.REMINDED: msgid("The one SMS to the reporter is leaving; their number is erased"),
     Verb.NUMBER_OPENED: msgid("%(who)s opened the number"),
     Verb.NUMBER_ERASED: msgid("The number was erased"),
     Verb.HOLD_ASKED: msgid("%(who)s asks to keep it from being erased"),

@@ -6,7 +6,7 @@ from contextlib import suppress
 from tempfile import TemporaryFile
 
 from gateway import migrations
-from gateway.casework import guess, installation
+from gateway.casework import guess, installation, shelf
 from gateway.db import Unavailable
 from gateway.runtime import Runtime
 from gateway.vault.troubles import troubles
@@ -27,6 +27,10 @@ def check(rt: Runtime) -> tuple[list[str], list[str]]:
             with suppress(_Undo), rt.db.begin() as db:
                 faults.extend(installation.faults(db))
                 day, _ = rt.vault.bucket(rt.today(), "")
+                if left := shelf.without_anybody(db):
+                    warnings.append(
+                        f"{left} reports have nobody who may answer for them: add people independent of them"
+                    )
                 if guess.slowed(db, day):
                     warnings.append("more wrong codes today than people mistype: somebody may be guessing")
                 raise _Undo

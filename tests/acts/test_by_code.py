@@ -469,8 +469,9 @@ def held(rt: Runtime, made: int) -> None:
     story.person(rt, "Second", Role.SUPERVISOR)
     first, other = [one.id for one in rt.directory.people if one.role is Role.SUPERVISOR]
     with rt.begin() as unit:
-        hold.ask(unit.db, made, first, rt.today() + timedelta(days=30), rt.today(), rt.now())
-        hold.agree(unit.db, made, other, rt.today(), rt.now())
+        until = rt.today() + timedelta(days=30)
+        hold.ask(unit.db, made, first, until, rt.today(), rt.now())
+        hold.agree(unit.db, made, other, until, rt.today(), rt.now())
 
 
 def test_a_report_that_two_people_hold_is_not_erased_and_is_not_said_to_be(rt: Runtime, staff: STAFF) -> None:

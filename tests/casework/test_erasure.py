@@ -74,7 +74,7 @@ def hold_it(house: House, made: int, until: date, *, agreed: bool = True) -> Non
     today = until - timedelta(days=30)
     house.do(hold.ask, made, one, until, today, START)
     if agreed:
-        house.do(hold.agree, made, other, today, START)
+        house.do(hold.agree, made, other, until, today, START)
 
 
 # When.

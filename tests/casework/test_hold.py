@@ -34,7 +34,9 @@ def ask(house: House, made: int, person: int, until: date = UNTIL, today: date =
 
 
 def agree(house: House, made: int, person: int, today: date = DAY) -> None:
-    house.do(lambda db: hold.agree(db, house.lock(db, made).id, person, today, START))
+    shown = house.ask(hold.standing, made, date.min)
+    until = shown.until if shown else UNTIL
+    house.do(lambda db: hold.agree(db, house.lock(db, made).id, person, until, today, START))
 
 
 def held(house: House) -> int:
@@ -203,7 +205,7 @@ def test_of_two_who_agree_at_once_one_does(house: House) -> None:
     crowd = [house.person(f"S{at}", Role.SUPERVISOR) for at in range(4)]
 
     def one(person: int, db: Session) -> None:
-        hold.agree(db, house.lock(db, made).id, person, DAY, START)
+        hold.agree(db, house.lock(db, made).id, person, UNTIL, DAY, START)
 
     outcomes = house.together(*[partial(one, person) for person in crowd])
     assert len([outcome for outcome in outcomes if isinstance(outcome, Refused)]) == 3
@@ -282,3 +284,14 @@ def test_whatever_they_do_only_two_together_hold(house: House) -> None:
     Here.house = house
     Here.people = [house.person(f"S{at}", Role.SUPERVISOR) for at in range(4)]
     run_state_machine_as_test(Here, settings=settings(max_examples=12, stateful_step_count=12, deadline=None))
+
+
+def test_nobody_agrees_to_a_day_that_they_were_not_shown(house: House) -> None:
+    asks, agrees = two(house)
+    made = house.filed()
+    ask(house, made, asks)
+    ask(house, made, asks, UNTIL + timedelta(days=300))
+    with pytest.raises(Refused) as refused:
+        house.do(lambda db: hold.agree(db, made, agrees, UNTIL, DAY, START))
+    assert refused.value.field == "until"
+    assert not house.ask(hold.in_force, made, DAY)

@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.casework.caseworker import Person, Role
+from gateway.casework.organisation import Kind
 from gateway.casework.route import INTEGRITY, Reason, Step, plan
 
 LANES = ("child", "safety", "gbv")
@@ -22,7 +23,9 @@ def person(
     sites: frozenset[int] = frozenset(),
     languages: frozenset[str] = frozenset(LANGUAGES),
 ) -> Person:
-    return Person(id_, f"P{id_}", role, active, "fr", lanes, sites, languages, bytes(32), bytes(32))
+    return Person(
+        id_, f"P{id_}", role, active, "fr", lanes, sites, languages, bytes(32), bytes(32), 1, Kind.INDEPENDENT
+    )
 
 
 some_people = st.lists(
@@ -38,6 +41,8 @@ some_people = st.lists(
         languages=st.frozensets(st.sampled_from(LANGUAGES)),
         public=st.just(bytes(32)),
         attest=st.sampled_from([bytes(32), bytes(32), bytes(32), None]),
+        organisation=st.just(1),
+        kind=st.just(Kind.INDEPENDENT),
     ),
     max_size=12,
     unique_by=lambda one: one.id,

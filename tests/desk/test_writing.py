@@ -577,14 +577,17 @@ def test_two_people_hold_a_report_and_one_alone_does_not(rt: Runtime, staff: STA
     dispatch(rt, fresh)
     one, two = supervisor(staff), build.reader(second)
     until = rt.today() + timedelta(days=90)
-    assert refused(partial(desk.agree_to_hold, rt, one, fresh)).why == "Nobody asks for this report to be held."
+    assert (
+        refused(partial(desk.agree_to_hold, rt, one, fresh, until)).why
+        == "Nobody asks for this report to be held."
+    )
     desk.ask_to_hold(rt, one, fresh, until)
     standing = read(rt, two, fresh).hold
     assert standing is not None
     assert (standing.until, standing.asked_by, standing.agreed) == (until, staff["supervisor"], False)
-    assert refused(partial(desk.agree_to_hold, rt, one, fresh)).why.startswith("Somebody else agrees")
-    desk.agree_to_hold(rt, two, fresh)
-    refused(partial(desk.agree_to_hold, rt, two, fresh))
+    assert refused(partial(desk.agree_to_hold, rt, one, fresh, until)).why.startswith("Somebody else agrees")
+    desk.agree_to_hold(rt, two, fresh, until)
+    refused(partial(desk.agree_to_hold, rt, two, fresh, until))
     assert refused(partial(desk.ask_to_hold, rt, two, fresh, until)).why == "This report is held already."
     with rt.db.read() as db:
         assert hold.in_force(db, fresh, rt.today())
@@ -604,9 +607,9 @@ def test_a_case_worker_holds_nothing_and_nobody_holds_for_ever(rt: Runtime, staf
         wrong = rt.today() + timedelta(days=days)
         assert refused(partial(desk.ask_to_hold, rt, supervisor(staff), made, wrong)).field == "until"
     desk.ask_to_hold(rt, supervisor(staff), made, rt.today() + hold.LONGEST)
-    assert refused(partial(desk.agree_to_hold, rt, worker(staff), made)).why.startswith("Two supervisors")
+    assert refused(partial(desk.agree_to_hold, rt, worker(staff), made, until)).why.startswith("Two supervisors")
     outsider = build.reader(staff["integrity"])
-    assert refused(partial(desk.agree_to_hold, rt, outsider, made)).why == "This report is not here."
+    assert refused(partial(desk.agree_to_hold, rt, outsider, made, until)).why == "This report is not here."
 
 
 def test_a_held_report_is_not_withdrawn_by_a_supervisor_before_its_day(rt: Runtime, staff: STAFF) -> None:
@@ -615,7 +618,7 @@ def test_a_held_report_is_not_withdrawn_by_a_supervisor_before_its_day(rt: Runti
     dispatch(rt, made)
     until = rt.today() + timedelta(days=90)
     desk.ask_to_hold(rt, supervisor(staff), made, until)
-    desk.agree_to_hold(rt, build.reader(second), made)
+    desk.agree_to_hold(rt, build.reader(second), made, until)
     found = story.press(rt, story.DANGER).text.split("\n")[1].replace(" ", "")
     story.press(rt, ("2", "3", found, "5", "1"), "withdraws")
     desk.accept(rt, supervisor(staff), made)

@@ -182,7 +182,7 @@ def held(world: World, made: int, until: date, *, agreed: bool = True) -> None:
     with world.rt.begin() as unit:
         hold.ask(unit.db, made, world.staff["supervisor"], until, before, world.rt.now())
         if agreed:
-            hold.agree(unit.db, made, world.staff["integrity"], before, world.rt.now())
+            hold.agree(unit.db, made, world.staff["integrity"], until, before, world.rt.now())
 
 
 @pytest.fixture

@@ -332,7 +332,7 @@ def filled(world: World, row: Row, letter: str) -> Fields:
         "letter": "",
         "why": "We said so",
         "person": "1",
-        "until": "2027-01-01",
+        "until": "2027-01-01" if row.button == "hold" else "2026-11-30",
         "open": "on",
         "next": "",
         "invitation": "x",
@@ -345,7 +345,8 @@ def filled(world: World, row: Row, letter: str) -> Fields:
     }
     button: Fields = {"do": row.button} if row.button else {}
     proof: Fields = {"proof": build.PASSPHRASE} if row.proof is Proof.ALWAYS else {}
-    return {name: good[name] for name in sorted(row.takes.replace("/SA", "").split())} | button | proof
+    names = {name.partition("/")[0] for name in row.takes.split()} & row.sent(letter)
+    return {name: good[name] for name in sorted(names)} | button | proof
 
 
 def may(world: World, row: Row, letter: str, thing: str) -> bool:

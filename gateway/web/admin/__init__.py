@@ -29,6 +29,9 @@ from gateway.web.admin.permissions import JOINING, LETTERS, NOBODY
 _FIRST: Final = ("admin.reports.inbox", "admin.people.every", "admin.machine.show")
 """Where somebody begins: the first of these that is open to them."""
 
+_TYPED: Final = ("words", "letter", "closing", "why")
+"""Fields that somebody may have written into for long."""
+
 admin = Blueprint("admin", __name__)
 for group in (
     sign_in.sign_in,
@@ -80,7 +83,12 @@ def _turned_away(page: str) -> ResponseReturnValue:
         return redirect(url_for("admin.sign_in.form", next=request.full_path.rstrip("?")))
     # A session ends while a note is being written: what was typed is shown, for nothing else keeps it.
     return render_template(
-        "sign_in.html", login="", next=request.path, error="", slow="", lost=request.form.get("words", "")
+        "sign_in.html",
+        login="",
+        next=request.path,
+        error="",
+        slow="",
+        lost=next(filter(None, map(request.form.get, _TYPED)), ""),
     ), 401
 
 

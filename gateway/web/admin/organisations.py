@@ -7,6 +7,7 @@ from typing import Final
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from gateway import desk
 from gateway.casework import Refused, caseworker, journal, organisation
 from gateway.casework.organisation import Kind, Row
 from gateway.casework.verb import Verb
@@ -67,6 +68,7 @@ def _save(found: Row | None) -> ResponseReturnValue:
             journal.write(unit.db, rt.now(), Verb.ORGANISATION_SAVED, actor=me().id, subject=saved)
     except Refused as refused:
         return _page(found, name, kind, aliases, refused), 422
+    desk.leave_out_dependent(rt)
     flash("saved")
     return redirect(url_for(".every"), 303)
 

@@ -14,7 +14,7 @@ from typing import Final
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from gateway import flows, vault
+from gateway import desk, flows, vault
 from gateway.casework import Refused, account, caseworker, joining, journal, organisation, session, site
 from gateway.casework.caseworker import ON_ROUTES, Entered, Person, Role
 from gateway.casework.route import INTEGRITY
@@ -112,6 +112,8 @@ def _save(rt: Runtime, person: Person) -> ResponseReturnValue:
             journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, actor=me().id, subject=person.id)
     except Refused as refused:
         return _page(person, entered, login, refused), 422
+    if (entered.organisation, entered.supervisor) != (person.organisation, person.supervisor):
+        desk.leave_out_dependent(rt)
     flash("saved")
     return redirect(url_for(".every"), 303)
 
@@ -190,7 +192,7 @@ def _page(person: Person | None, entered: Entered, login: str, refused: Refused 
         standing = account.standing(db, person.id) if person else None
         why_not = joining.unconfirmable(db, rt.vault, person.id, me().id, key()) if person else None
         organisations = organisation.every(db)
-        above = [one for one in caseworker.every(db) if one.active and one.role in _ABOVE]
+        above = [one for one in caseworker.every(db) if _is_above(one, entered)]
     return render_template(
         "person.html",
         subject=person,
@@ -204,6 +206,7 @@ def _page(person: Person | None, entered: Entered, login: str, refused: Refused 
         why_not=reader.refusal(why_not) if why_not else "",
         places=places,
         organisations=organisations,
+        places_people=me().role is Role.ADMINISTRATOR,
         above=[one for one in above if person is None or one.id != person.id],
         most_aliases=organisation.MOST_ALIASES,
         lanes=_lanes(rt),
@@ -222,6 +225,7 @@ def _entered(person: Person | None) -> Entered:
     with rt.db.read() as db:
         places = {row.id for row in site.every(db)}
     sms_language = typed.get("sms_language", "")
+    organisation_id, supervisor_id, aliases = _place(person, own=own)
     return Entered(
         name=typed.get("name", ""),
         role=role,
@@ -231,10 +235,32 @@ def _entered(person: Person | None) -> Entered:
         lanes=frozenset(typed.getlist("lanes")) & set(_lanes(rt)),
         sites=frozenset(each for each in places if str(each) in typed.getlist("sites")),
         languages=frozenset(typed.getlist("languages")) & set(flows.definition.LANGUAGES),
-        organisation=_number(typed.get("organisation", "")),
-        supervisor=_number(typed.get("supervisor", "")),
-        aliases=typed.get("aliases", ""),
+        organisation=organisation_id,
+        supervisor=supervisor_id,
+        aliases=aliases,
     )
+
+
+def _place(person: Person | None, *, own: bool) -> tuple[int | None, int | None, str]:
+    """For whom and under whom somebody works, and what else they are called: an administrator says it. Whoever
+    reads reports cannot move themselves or others out of an exclusion's way; whom they add works where they do."""
+    typed = request.form
+    if me().role is Role.ADMINISTRATOR and not own:
+        return (
+            _number(typed.get("organisation", "")),
+            _number(typed.get("supervisor", "")),
+            typed.get("aliases", ""),
+        )
+    if person is not None:
+        return person.organisation, person.supervisor, "\n".join(person.aliases)
+    with runtime().db.read() as db:
+        mine = caseworker.one(db, me().id)
+    return (mine.organisation, mine.id, "") if mine is not None else (None, None, "")
+
+
+def _is_above(one: Person, entered: Entered) -> bool:
+    """Whom somebody can answer to; whom they do answer to stays to be chosen, though they have left."""
+    return (one.active and one.role in _ABOVE) or one.id == entered.supervisor
 
 
 def _number(typed: str) -> int | None:

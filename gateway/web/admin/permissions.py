@@ -75,11 +75,11 @@ class Row:
 _EVERYWHERE: Final = frozenset({"me"})
 """On every page, for whoever is signed in: their own name."""
 _FORM_OF_A_PERSON: Final = (
-    "name login role number sms_language languages lanes sites active organisation supervisor aliases"
+    "name login role number sms_language languages lanes sites active organisation/A supervisor/A aliases/A"
 )
 _PERSON: Final = (
     "name role key fingerprint login/SA number/SA sms_language/SA languages/SA lanes/SA sites/SA active/SA "
-    "invited_until/SA organisation/SA supervisor/SA aliases/SA"
+    "invited_until/SA organisation/A supervisor/A aliases/A"
 )
 _REPORT: Final = (
     "reference severity state clock responsible site day language narrative notes story colleagues letters "
@@ -152,7 +152,7 @@ TABLE: Final = (
     Row("admin.reports.act", READERS, "close", takes="outcome closing", again="admin.reports.show"),
     Row("admin.reports.act", READERS, "grant", TEN, takes="grantee", again="admin.reports.show"),
     Row("admin.reports.act", "SI", "hold", TEN, takes="until", again="admin.reports.show"),
-    Row("admin.reports.act", "SI", "agree", TEN, again="admin.reports.show"),
+    Row("admin.reports.act", "SI", "agree", TEN, takes="until", again="admin.reports.show"),
     Row("admin.reports.act", READERS, "leave_out", TEN, takes="person", again="admin.reports.show"),
     # The people who work here.
     Row("admin.people.every", "SIA", shows="name role lanes sites languages standing"),
@@ -178,11 +178,11 @@ TABLE: Final = (
     ),
     Row("admin.people.change", "SI", "confirm", TEN, takes="fingerprint", again="admin.people.show"),
     # Organisations.
-    Row("admin.organisations.every", "SA", shows="organisation kind aliases count"),
-    Row("admin.organisations.blank", "SA", shows="organisation kind aliases"),
-    Row("admin.organisations.add", "SA", "", TEN, takes="name kind aliases", again="admin.organisations.blank"),
-    Row("admin.organisations.show", "SA", shows="organisation kind aliases"),
-    Row("admin.organisations.change", "SA", "", TEN, takes="name kind aliases", again="admin.organisations.show"),
+    Row("admin.organisations.every", "A", shows="organisation kind aliases count"),
+    Row("admin.organisations.blank", "A", shows="organisation kind aliases"),
+    Row("admin.organisations.add", "A", "", TEN, takes="name kind aliases", again="admin.organisations.blank"),
+    Row("admin.organisations.show", "A", shows="organisation kind aliases"),
+    Row("admin.organisations.change", "A", "", TEN, takes="name kind aliases", again="admin.organisations.show"),
     # Sites.
     Row("admin.sites.every", "SA", shows="site place code open"),
     Row("admin.sites.blank", "SA", shows="site code"),

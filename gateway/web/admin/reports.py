@@ -167,18 +167,21 @@ def _leave_out(report_id: int) -> str:
 
 def _hold(report_id: int) -> str:
     prove("proof-hold")
-    try:
-        until = date.fromisoformat(request.form.get("until", ""))
-    except ValueError:
-        raise Refused("until", "Choose a day after today and within two years.") from None
-    desk.ask_to_hold(runtime(), reader_here(), report_id, until)
+    desk.ask_to_hold(runtime(), reader_here(), report_id, _until())
     return "hold_asked"
 
 
 def _agree(report_id: int) -> str:
     prove("proof-hold")
-    desk.agree_to_hold(runtime(), reader_here(), report_id)
+    desk.agree_to_hold(runtime(), reader_here(), report_id, _until())
     return "held"
+
+
+def _until() -> date:
+    try:
+        return date.fromisoformat(request.form.get("until", ""))
+    except ValueError:
+        raise Refused("until", "Choose a day after today and within two years.") from None
 
 
 def _grant(report_id: int) -> str:
