@@ -379,6 +379,8 @@ def test_clocks_that_the_house_sets_by_itself_fit(light: Runtime, monkeypatch: p
 def test_no_act_of_ours_vouches_for_what_another_hand_changed_before_it(rt: Runtime) -> None:
     staff = story.staff(rt)
     made, other = story.tell(rt), story.tell(rt, session="two")
+    for one in (made, other):
+        story.brought(rt, one)
     with rt.db.read() as db:
         place = site.every(db)[0].id
     with rt.db.begin() as db:

@@ -513,9 +513,9 @@ def test_as_long_as_nobody_is_accused_only_independent_people_hear_of_it() -> No
     assert 6 in left_out, "and so does whoever answers to somebody who answers to it"
 
 
-def test_whoever_belongs_to_no_organisation_is_independent_and_takes_nobody_along() -> None:
+def test_whoever_belongs_to_no_organisation_is_dependent_until_placed_and_takes_nobody_along() -> None:
     people = [one(1, name="Twiga"), one(2), one(3, supervisor=1)]
-    assert exclusion.dependent(people) == set()
+    assert exclusion.dependent(people) == {1, 2, 3}
     assert exclusion.by_words(people, [], "twiga") == {1, 3}, "not everybody else without one"
 
 

@@ -157,7 +157,7 @@ def live(rt: Runtime) -> World:
         desk.accept(rt, readers[login], world.reports[name])
         desk.note(rt, readers[login], world.reports[name], f"Note-ya-{name}")
     desk.close(rt, readers["zc-one"], world.reports["closed"], Outcome.HELPED)
-    for name, login in (("own", "zs-one"), ("supervised", "zs-one"), ("investigated", "zi-two")):
+    for name, login in (("own", "zs-two"), ("supervised", "zs-one"), ("investigated", "zi-two")):
         write_back(world, name, world.people[login])
     with rt.begin() as unit:
         # Two who came with a new key after all that, which somebody confirmed; one whose key nobody has; one who

@@ -28,6 +28,8 @@ NEW: Fields = {
     "active": "on",
     "organisation": "1",
 }
+FROM_A_SUPERVISOR: Fields = {name: value for name, value in NEW.items() if name != "organisation"}
+"""What a form holds whose reader places nobody in an organisation."""
 
 
 def invitation(page: Page) -> str:
@@ -116,7 +118,7 @@ def test_a_refused_person_is_told_at_the_field_and_loses_nothing(
 
 def test_a_change_is_saved_and_journalled(app: Flask, light: Runtime, staff: dict[str, int]) -> None:
     visitor = Visitor(app, "supervisor")
-    changed = {**NEW, "do": "save", "name": "Worker Two", "login": "worker.two"}
+    changed = {**FROM_A_SUPERVISOR, "do": "save", "name": "Worker Two", "login": "worker.two"}
     page = visitor.follow(visitor.post(f"/people/{staff['worker']}", changed))
     assert "Enregistré." in page.text and "Worker Two" in page.text
     with light.db.read() as db:
@@ -127,7 +129,7 @@ def test_a_change_is_saved_and_journalled(app: Flask, light: Runtime, staff: dic
 
 def test_a_refused_change_changes_nothing(app: Flask, light: Runtime, staff: dict[str, int]) -> None:
     page = Visitor(app, "supervisor").post(
-        f"/people/{staff['worker']}", {**NEW, "do": "save", "name": "Renamed", "login": "supervisor"}
+        f"/people/{staff['worker']}", {**FROM_A_SUPERVISOR, "do": "save", "name": "Renamed", "login": "supervisor"}
     )
     assert page.status == 422
     assert page.value("name") == "Renamed"
@@ -228,7 +230,7 @@ def test_whoever_moves_to_the_office_loses_their_key_and_gets_none_by_moving_bac
 def test_whoever_comes_back_does_not_find_an_old_session_open(app: Flask, staff: dict[str, int]) -> None:
     worker, supervisor = Visitor(app, "worker"), Visitor(app, "supervisor")
     path = f"/people/{staff['worker']}"
-    here: Fields = {**NEW, "do": "save", "login": "worker"}
+    here: Fields = {**FROM_A_SUPERVISOR, "do": "save", "login": "worker"}
     away = {name: value for name, value in here.items() if name != "active"}
     for fields in (away, here):
         assert supervisor.post(path, fields).status == 303
@@ -248,7 +250,7 @@ def test_what_was_typed_outlives_the_question_for_the_passphrase(
 
 
 def test_somebody_not_at_work_cannot_sign_in(app: Flask, staff: dict[str, int]) -> None:
-    leaving = {name: value for name, value in NEW.items() if name != "active"}
+    leaving = {name: value for name, value in FROM_A_SUPERVISOR.items() if name != "active"}
     Visitor(app, "supervisor").post(f"/people/{staff['worker']}", {**leaving, "login": "worker", "do": "save"})
     assert Visitor(app).sign_in("worker").status == 422
 
@@ -271,12 +273,17 @@ def test_a_supervisor_changes_neither_those_who_watch_nor_those_who_run(
     assert seen.status == (200 if whom == "integrity" else 404)
     assert 'name="number"' not in seen.source
     assert (path in visitor.get("/people").links(".*")) is (whom == "integrity")
-    forms: tuple[Fields, ...] = ({**NEW, "do": "save"}, {"do": "invite"})
+    forms: tuple[Fields, ...] = ({**FROM_A_SUPERVISOR, "do": "save"}, {"do": "invite"})
     for typed in forms:
         assert visitor.post(path, typed).status == 404
     role = {"integrity": "integrity_officer"}.get(whom, whom)
-    assert visitor.post("/people/new", {**NEW, "role": role}).status == 400
-    assert visitor.post(f"/people/{staff['worker']}", {**NEW, "do": "save", "role": "administrator"}).status == 400
+    assert visitor.post("/people/new", {**FROM_A_SUPERVISOR, "role": role}).status == 400
+    assert (
+        visitor.post(
+            f"/people/{staff['worker']}", {**FROM_A_SUPERVISOR, "do": "save", "role": "administrator"}
+        ).status
+        == 400
+    )
 
 
 def test_nobody_gives_themselves_another_role(app: Flask, light: Runtime, staff: dict[str, int]) -> None:
