@@ -20,7 +20,6 @@ from gateway.casework.caseworker import Role
 from gateway.casework.referral import HandOnReason
 from gateway.casework.verb import Verb
 from gateway.db import Database
-from gateway.later.dispatch import dispatch
 from gateway.later.send import send
 from gateway.runtime import Runtime
 from gateway.vault import escrow
@@ -151,8 +150,8 @@ class Life:
     def _works(self) -> None:
         """Somebody is told, takes, notes, hands on, steps aside, joins anew and is given keys again."""
         rt = self.rt
-        for made in list(self.stories)[:NOTES]:
-            dispatch(rt, made)
+        for made in self.stories:
+            story.brought(rt, made)  # before that a supervisor sees nothing
         send(rt)
         rejoined = self.people["rejoined"]
         (before,) = (row for row in rows(rt.db)["account"] if row["caseworker_id"] == rejoined.id)
