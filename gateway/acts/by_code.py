@@ -94,7 +94,7 @@ def withdraw(stage: Stage, one: flows.Act) -> int:
     if one.facts["withdrawal"] == "asked":
         report.add(db, stage.rt.vault, found, stage.today, stage.body(one))
         closing.silence(db, found.id)
-        contact.erase(db, found.id)  # whoever takes back what they said is not called about it
+        closing.forget_number(db, found.id, stage.now)  # whoever takes back what they said is not called about it
         stage.answered(found)
         journal.write(db, stage.now, Verb.WITHDRAWAL_ASKED, report=found.id)
     elif _is_kept(stage, found):

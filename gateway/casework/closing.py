@@ -30,8 +30,6 @@ def close(db: Session, found: Coarse, person: int, outcome: Outcome, now: dateti
 def withdraw(db: Session, found: Coarse, now: datetime) -> None:
     """The reporter takes the report back: it is closed, what was told in it is destroyed, its code shows
     nothing."""
-    if contact.erase(db, found.id):
-        journal.write(db, now, Verb.NUMBER_ERASED, report=found.id)
     empty(db, found.id)
     silence(db, found.id)
     _close(db, found.id, Outcome.WITHDRAWN, now)
@@ -55,12 +53,17 @@ def silence(db: Session, report_id: int) -> None:
     db.execute(update(Report).where(Report.id == report_id).values(silent=True))
 
 
+def forget_number(db: Session, report_id: int, now: datetime) -> None:
+    """Erase how to reach the reporter, and say so in the journal."""
+    if contact.erase(db, report_id):
+        journal.write(db, now, Verb.NUMBER_ERASED, report=report_id)
+
+
 def empty(db: Session, report_id: int) -> None:
     """Destroy the keys of a report and what was told in it; what is coarse stays."""
     destroy_keys(db, report_id)
     db.execute(delete(Addition).where(Addition.report_id == report_id))
     letter.erase(db, report_id)
-    contact.erase(db, report_id)
     db.execute(update(Report).where(Report.id == report_id).values(body_sealed=b""))
 
 
@@ -73,6 +76,5 @@ def destroy_keys(db: Session, report_id: int) -> None:
 def _close(db: Session, report_id: int, outcome: Outcome, now: datetime) -> None:
     values = {"state": State.CLOSED.value, "outcome": outcome.value, "due_at": now, "dispatch_at": None}
     db.execute(update(Report).where(Report.id == report_id).values(values))
-    if contact.erase(db, report_id):
-        journal.write(db, now, Verb.NUMBER_ERASED, report=report_id)
+    forget_number(db, report_id, now)
     report.tell_plan(db, report_id)
