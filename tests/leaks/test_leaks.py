@@ -59,7 +59,7 @@ class Life:
             2: self._kill_worker,
             3: lambda: _locked(rt.db),
             4: self._kill_web_worker,
-            5: lambda: _without_journal(rt.db),
+            5: lambda: _without_journal(rt.db, lambda: self.told("hop.not_done")),
         }
         with ThreadPoolExecutor(2) as pool:
             working = pool.submit(self._work)
@@ -71,6 +71,8 @@ class Life:
                     # Here, because a process that a thread starts ends with that thread.
                     disturb.get(at, lambda: None)()
                     calling.result()
+                    if at == 1:
+                        until(lambda: self.told("sms.not_sent"), "an SMS that is refused")
             finally:
                 self.called.set()
             working.result()
@@ -98,6 +100,10 @@ class Life:
         with suppress(ProcessLookupError):
             os.kill(self.house.children("web")[0], signal.SIGKILL)
 
+    def told(self, event: str) -> bool:
+        """Whether a process has logged this."""
+        return any(f'"{event}"' in self.house.log_of(name).read_text() for name in ("web", "worker"))
+
     def markers(self) -> set[str]:
         secrets = {self.house.environment[name] for name in ("AT_API_KEY", "SECRET_KEY")}
         return self.callers.markers() | self.staff.markers() | secrets
@@ -117,11 +123,12 @@ def _locked(db: Database) -> None:
         time.sleep(0.5)
 
 
-def _without_journal(db: Database) -> None:
-    """Every transaction fails for a moment, and on PostgreSQL every connection of the others is cut."""
+def _without_journal(db: Database, felt: Callable[[], bool]) -> None:
+    """Every transaction fails until somebody has felt it, and on PostgreSQL every connection of the others is
+    cut."""
     with db.begin() as session:
         session.execute(text("ALTER TABLE journal RENAME TO gone"))
-    time.sleep(0.5)
+    until(felt, "a caller who hears that nothing is kept")
     with db.begin() as session:
         session.execute(text("ALTER TABLE gone RENAME TO journal"))
         if db.dialect == "postgresql":
@@ -201,9 +208,7 @@ def _lived(life: Life, total: int) -> None:
     assert filed >= len(life.callers.codes) > total / 3
     assert len({sms.to for sms in life.house.operator.messages}) > 1
     assert sum(shift.noted for shift in life.shifts) > 3
-    log = life.house.log_of("web").read_text() + life.house.log_of("worker").read_text()
-    for event in ("hop.not_done", "sms.not_sent"):
-        assert f'"{event}"' in log, "what fails is told"
+    assert life.told("hop.not_done") and life.told("sms.not_sent"), "what fails is told"
     working = [life.house.running[name].pid for name in ("worker", "clock")] + life.house.children("web")
     for pid in working:
         limits = Path(f"/proc/{pid}/limits").read_text()
