@@ -62,7 +62,10 @@ def test_a_refused_organisation_is_told_at_the_field_and_loses_nothing(
 def test_where_an_integrity_officer_works_stays_independent(app: Flask, light: Runtime) -> None:
     watch = by_name(light, "Watch")
     page = Visitor(app, "administrator").post(f"/organisations/{watch.id}", {**NEW, "name": "Watch"})
-    assert page.status == 422 and "Un chargé d'intégrité appartient à une organisation indépendante." in page.text
+    assert (
+        page.status == 422
+        and "Un responsable de l'intégrité appartient à une organisation indépendante." in page.text
+    )
     assert by_name(light, "Watch").kind is Kind.INDEPENDENT
 
 

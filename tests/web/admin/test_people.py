@@ -47,7 +47,7 @@ def test_the_list_shows_who_does_what_and_no_number(app: Flask) -> None:
     for words in (
         "Worker Conseiller",
         "Supervisor Superviseur",
-        "Integrity Chargé d'intégrité",
+        "Integrity Responsable de l'intégrité",
         "Français, Swahili, Lingala",
         "Tous les sites",
         "En service",
