@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gateway import acts, flows, log
+from gateway.flows.definition import FILE
 from gateway.providers import Hop
 from gateway.runtime import Runtime
 
@@ -57,5 +58,5 @@ def _ended(rt: Runtime, turn: flows.Turn, known: flows.Known) -> Screen:
 def _undone(rt: Runtime, turn: flows.Turn, pressed: int) -> flows.Turn:
     """The end that tells what did not happen: the report itself, when this key press was to file it, or what
     was added to one that an earlier screen has already called arrived."""
-    filing = turn.acts[-1].kind == "file" and turn.acts[-1].upto == pressed
+    filing = turn.acts[-1].kind == FILE and turn.acts[-1].upto == pressed
     return turn.instead(rt.book.roles.not_arrived if filing else rt.book.roles.not_kept)

@@ -14,8 +14,9 @@ import warnings
 from datetime import date, datetime, timedelta
 
 from gateway import desk, log, process, vault
-from gateway.casework import account, caseworker, installation, journal
+from gateway.casework import account, caseworker, erasure, installation, journal
 from gateway.casework.verb import Verb
+from gateway.db import Database, Unavailable
 from gateway.runtime import Runtime
 from gateway.settings import Settings
 from gateway.vault import KeyDirectory, Vault, escrow
@@ -137,7 +138,8 @@ def _status(arguments: argparse.Namespace, settings: Settings) -> int:
 def _step(arguments: argparse.Namespace, settings: Settings) -> None:
     opened, today = Vault.open_directory(settings.keys_dir, settings.keys_mirror), _today(settings)
     day = opened.days.overlapping(today)[0]
-    if not opened.days.far_ahead(today) and not opened.days.far_behind(today):
+    days = opened.days
+    if not (days.far_ahead(today) or days.far_behind(today) or days.doubted(today)):
         print(f"The day keys are at {day} and the clock at {today}: nothing to do.")
         return
     _confirm(
@@ -146,7 +148,8 @@ def _step(arguments: argparse.Namespace, settings: Settings) -> None:
         "anew: a dialogue under way may file twice, and nothing else is lost.",
         "yes",
     )
-    opened.days.step(today)
+    days.step(today)
+    opened.months.prepare(today)
     print(
         f"The day keys are at {today}. Every running process follows within a minute: there is nothing to restart."
     )
@@ -253,7 +256,8 @@ def _destroy(arguments: argparse.Namespace, settings: Settings) -> None:
         _confirm(
             arguments,
             f"What was told in {month} becomes unreadable for ever, here and in every backup of the database; "
-            f"nobody can undo it. {others} other past {'month' if others == 1 else 'months'} still open.",
+            f"nobody can undo it. {_standing(settings, month, today)} "
+            f"{others} other past {'month' if others == 1 else 'months'} still open.",
             month,
         )
     try:
@@ -261,11 +265,34 @@ def _destroy(arguments: argparse.Namespace, settings: Settings) -> None:
     except ValueError as refused:
         raise _Stopped(str(refused)) from None
     print(f"The key of {month} is erased in {settings.keys_dir}.")
-    if trouble := opened.directory.mirror_trouble():
+    if trouble := opened.directory.bring_into_step():
         raise _Stopped(
             f"But {trouble}. Until then its copy of the key may be there; the clock erases it when it can."
         )
     print("Next: erase copies that were made by hand, if there are any.")
+
+
+def _standing(settings: Settings, month: str, today: date) -> str:
+    """What the database says of the reports of a month, for whoever is about to make them unreadable. Raises
+    _Stopped when two people hold one of them."""
+    db = Database(settings.database_url)
+    try:
+        with db.read() as session:
+            open_, held = erasure.standing(session, month, today)
+    except Unavailable:
+        return "The database does not answer, so nobody knows whether reports of it are open, or held for a court."
+    finally:
+        db.dispose()
+    if held:
+        raise _Stopped(
+            f"Two people hold {_reports(held)} of {month} for a court or an inquiry: nothing of that month is "
+            "destroyed before their day."
+        )
+    return f"{_reports(open_)} of that month {'is' if open_ == 1 else 'are'} still open."
+
+
+def _reports(count: int) -> str:
+    return f"{count} report{'' if count == 1 else 's'}"
 
 
 def _two_secrets() -> tuple[str, str]:

@@ -24,7 +24,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
 
 from gateway import flows, log
-from gateway.casework import caseworker, chain, installation, journal, organisation, report, site
+from gateway.casework import caseworker, chain, installation, journal, report, site
 from gateway.db import Database, Unavailable
 from gateway.providers import Provider
 from gateway.providers.africastalking import AfricasTalking
@@ -140,7 +140,6 @@ class Directory:
         self._db, self._now = db, now
         self.known = flows.Known(sites=(), numbers={}, day=0)
         self.people: tuple[caseworker.Person, ...] = ()
-        self.organisations: tuple[organisation.Row, ...] = ()
         self.load: dict[int, int] = {}
         self._failures = 0
         self._stopping = threading.Event()
@@ -167,7 +166,6 @@ class Directory:
                     for row in site.offered(db, now)
                 )
                 self.people, self.load = tuple(caseworker.every(db)), report.load(db)
-                self.organisations = tuple(organisation.every(db))
             self._failures = 0
         except Unavailable as error:
             self._failures += 1

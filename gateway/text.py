@@ -20,6 +20,8 @@ _ALPHABET = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà" + _EXTENSION
 )
+NUMBER = re.compile(r"\d(?:[ .+-]*\d){6,}")
+"""What may be somebody's telephone number, however it is written."""
 _TWO_SEPTETS = re.compile(f"[{re.escape(_EXTENSION)}]")
 _OUTSIDE = re.compile(f"[^{re.escape(''.join(sorted(_ALPHABET)))}]")
 

@@ -19,7 +19,7 @@ from sqlalchemy import select as rows
 from sqlalchemy import update
 
 from gateway import cli, vault
-from gateway.casework import account, caseworker, installation, plan, report, session
+from gateway.casework import account, caseworker, hold, installation, plan, report, session
 from gateway.casework.caseworker import CaseWorker
 from gateway.casework.report import Report
 from gateway.keys import begin
@@ -27,6 +27,7 @@ from gateway.runtime import Runtime
 from gateway.settings import ROOT, SETTINGS
 from gateway.vault import KeyDirectory, Pair, Vault, escrow
 from tests import build, processes
+from tests.later import story
 
 NOW = datetime(2027, 2, 3, 10, 0, tzinfo=UTC)
 Run = Callable[..., "Done"]
@@ -240,6 +241,45 @@ def test_a_month_is_destroyed_when_it_is_past_and_typed_twice(keys: Run, tmp_pat
     assert "0 other past months still open" in " ".join(done.out.split())
     assert opened(tmp_path).months.destroyed() == ["2027-02"]
     assert keys("destroy", "2027-02", "--yes", at=after).code == 0
+
+
+def test_a_month_of_which_two_people_hold_a_report_is_not_destroyed(keys: Run, tmp_path: Path) -> None:
+    """Nor does anybody destroy one without being told how many reports of it are open."""
+    rt = build.runtime(tmp_path, keys_mirror=tmp_path / "mirror")
+    rt.vault.directory.begin_mirror()
+    staff = story.staff(rt)
+    one, other = story.tell(rt, session="one"), story.tell(rt, session="two")
+    with rt.db.begin() as db:
+        month = db.scalars(rows(Report.month)).first()
+    assert month is not None
+    for made in (one, other):
+        story.brought(rt, made)
+    after = rt.now() + timedelta(days=40)
+    rt.vault.days.step(after.date())
+    told = keys("destroy", month, typed="no\n", at=after)
+    assert "2 reports of that month are still open." in " ".join(told.out.split())
+    until = rt.today() + timedelta(days=90)
+    with rt.begin() as unit:
+        hold.ask(unit.db, one, staff["supervisor"], until, rt.today(), rt.now())
+        hold.agree(unit.db, one, staff["integrity"], until, rt.today(), rt.now())
+    for answer in ((), ("--yes",)):
+        refused = keys("destroy", month, *answer, typed=f"{month}\n", at=after)
+        assert (refused.code, refused.err.count("\n")) == (1, 1)
+        assert "Two people hold 1 report" in refused.err
+    assert opened(tmp_path).months.key(month)
+    rt.vault.days.step((after + timedelta(days=90)).date())
+    done = keys("destroy", month, "--yes", at=after + timedelta(days=90))
+    assert done.code == 0, done.err
+    rt.close()
+
+
+def test_a_database_that_does_not_answer_is_said_to_before_a_month_is_destroyed(keys: Run, tmp_path: Path) -> None:
+    keys("init")
+    after = NOW + timedelta(days=28)
+    opened(tmp_path).days.step(after.date())
+    told = keys("destroy", "2027-02", typed="no\n", at=after)
+    assert "The database does not answer" in told.out
+    assert keys("destroy", "2027-02", typed="2027-02\n", at=after).code == 0
 
 
 def test_a_clock_that_is_wrong_cannot_destroy_the_present_month(keys: Run, tmp_path: Path) -> None:

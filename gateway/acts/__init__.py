@@ -87,11 +87,11 @@ def ask(rt: Runtime, hop: Hop, turn: flows.Turn, question: flows.Question) -> fl
             known = act.begin(unit.db, mark, question.kind, rt.vault.mark(today, dialogue(hop)))
             if known is None:
                 stage = Stage(rt, unit, hop, rt.now(), today, turn.language or FRENCH)
-                stage.reports.update(_asked(rt, unit, hop, turn.asked, today))
+                _asked(stage, turn.asked)
                 asked = by_code.show(stage, keys) if keys else by_code.erasable(stage, question)
                 act.finish(unit.db, mark, report=asked.report, reply=_sealed(rt, mark.day, today, named, asked))
                 return asked.reply
-    return _opened(rt, known, today, named)
+    return _reply(rt, known, today, named)[0]
 
 
 def hasten(rt: Runtime, ended: Ended) -> None:
@@ -133,7 +133,7 @@ def _transaction(
     done: list[act.Done | None] = []
     with rt.begin() as unit:
         stage = Stage(rt, unit, hop, rt.now(), today, turn.language or FRENCH)
-        stage.reports.update(_asked(rt, unit, hop, turn.asked, today))
+        _asked(stage, turn.asked)
         stage.codes.update({question.upto: question.argument for question in turn.asked})
         for one, each, mark in zip(turn.acts, materials, marks, strict=True):
             was = act.begin(unit.db, mark, one.kind, of_dialogue)
@@ -154,16 +154,19 @@ def _transaction(
     return done
 
 
-def _asked(rt: Runtime, unit: Unit, hop: Hop, questions: Sequence[flows.Question], today: date) -> dict[int, int]:
-    """The reports that codes typed in this dialogue have found."""
+def _asked(stage: Stage, questions: Sequence[flows.Question]) -> None:
+    """Lay out the reports that codes typed in this dialogue have found, and the letters they have shown."""
     typed = [question for question in questions if question.kind != ERASABLE]
     if not typed:
-        return {}
-    marks = [rt.vault.mark(today, material(hop, question.upto, question.kind)) for question in typed]
-    found = zip(typed, act.find(unit.db, marks), strict=True)
-    return {
-        question.upto: was.report_id for question, was in found if was is not None and was.report_id is not None
-    }
+        return
+    named = [material(stage.hop, question.upto, question.kind) for question in typed]
+    known = act.find(stage.unit.db, [stage.rt.vault.mark(stage.today, each) for each in named])
+    for question, each, was in zip(typed, named, known, strict=True):
+        if was is not None and was.report_id is not None:
+            stage.reports[question.upto] = was.report_id
+            _, letter = _reply(stage.rt, was, stage.today, each)
+            if letter is not None:
+                stage.letters[question.upto] = letter
 
 
 def _hasten(unit: Unit, reports: Collection[int], now: datetime) -> None:
@@ -173,12 +176,14 @@ def _hasten(unit: Unit, reports: Collection[int], now: datetime) -> None:
 
 
 def _sealed(rt: Runtime, day: date, today: date, named: bytes, asked: Asked) -> bytes:
-    body = json.dumps([asked.reply.answer, dict(asked.reply.values)], ensure_ascii=False).encode("utf-8")
+    said = [asked.reply.answer, dict(asked.reply.values), asked.letter]
+    body = json.dumps(said, ensure_ascii=False).encode("utf-8")
     return rt.vault.seal_reply(day, today, named, body)
 
 
-def _opened(rt: Runtime, known: act.Done, today: date, named: bytes) -> flows.Reply:
+def _reply(rt: Runtime, known: act.Done, today: date, named: bytes) -> tuple[flows.Reply, int | None]:
+    """What a question was answered, and the letter that was shown with it."""
     if known.reply is None:
         raise SealBroken("a question without an answer")
-    answer, values = json.loads(rt.vault.open_reply(known.day, today, named, known.reply))
-    return flows.Reply(answer, values)
+    answer, values, letter = json.loads(rt.vault.open_reply(known.day, today, named, known.reply))
+    return flows.Reply(answer, values), letter

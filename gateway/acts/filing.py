@@ -53,7 +53,7 @@ def file(stage: Stage, one: flows.Act, codes: Codes, material: bytes) -> tuple[i
             dispatch_at=now if urgent else now + QUIET,
             due_at=now + rt.book.severities[severity].accept[0],
         ),
-        stage.plan(lane, site_id, stage.language),
+        stage.steps(lane, site_id, stage.language),
         {reader.id: reader.public for reader in readers},
     )
     if urgent:
@@ -88,20 +88,20 @@ def _reconsider(stage: Stage, one: flows.Act, found: report.Coarse) -> None:
         db, found, severity=severity, dispatch_at=(now if urgent else now + QUIET) if waiting else None
     )
     if urgent:
-        stage.leave_out(found, exclusion.dependent(rt.directory.people))
+        stage.leave_out(found, exclusion.dependent(stage.people()))
     lane = rt.book.lane(one.facts)
     if lane not in (found.lane, rt.book.topics[found.topic].lane, *_stricter(found.lane)):
         referral.revoke(db, found.id)
         # A plan never gains anybody who was left out: whoever was has no key.
         held = plan.holds(db, found.id)
-        steps = [step for step in stage.plan(lane, found.site_id, found.language) if step.person in held]
+        steps = [step for step in stage.steps(lane, found.site_id, found.language) if step.person in held]
         report.move(db, found.id, lane, steps, now)
         stage.unit.nudge("dispatch", found.id)
     elif waiting and urgent:
         stage.unit.nudge("dispatch", found.id)
     accused = next((answer.value for answer in one.answers if answer.field == "accused"), None)
     if accused is not None:
-        stage.leave_out(found, exclusion.by_answer(rt.directory.people, accused))
+        stage.leave_out(found, exclusion.by_answer(stage.people(), accused))
         report.hear_accused(db, found.id, known=accused not in UNKNOWN)
 
 
@@ -110,7 +110,7 @@ def _readers(stage: Stage, lane: str, site_id: int | None) -> list[Reader]:
     hop nobody can read it who was not given its key, and at three in the morning nobody signs in to give it. Until
     their turn comes, the plan keeps the report from them, not mathematics."""
     lanes = [lane, *(to for to in stage.rt.book.moves.values() if to not in _stricter(lane))]
-    planned = {step.person for one in lanes for step in stage.plan(one, site_id, stage.language)}
+    planned = {step.person for one in lanes for step in stage.steps(one, site_id, stage.language)}
     people = stage.rt.directory.people
     return [person.reader for person in people if person.id in planned and person.reader is not None]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from gateway import flows
-from gateway.casework import exclusion, referral, report, route
+from gateway.casework import caseworker, exclusion, organisation, plan, referral, report, route
 from gateway.providers import Ended, Hop
 from gateway.runtime import Runtime, Unit
 from gateway.vault import CodeKeys
@@ -21,8 +21,8 @@ MOST_URGENT = "P0"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One hop at work. `reports` are those of this dialogue so far, by where they were filed or asked for, and
-    `codes` what was shown or typed for each."""
+    """One hop at work. `reports` are those of this dialogue so far, by where they were filed or asked for, `codes`
+    what was shown or typed for each, and `letters` which letter a code has shown."""
 
     rt: Runtime
     unit: Unit
@@ -32,6 +32,7 @@ class Stage:
     language: str
     reports: dict[int, int] = field(default_factory=dict)
     codes: dict[int, str] = field(default_factory=dict, repr=False)
+    letters: dict[int, int] = field(default_factory=dict)
 
     def locked(self, one: flows.Act) -> report.Coarse:
         """The report that an act is about, to be changed. Raises LookupError when it is not there any more."""
@@ -47,19 +48,18 @@ class Stage:
             raise LookupError("the report is closed, or was withdrawn")
         return found
 
-    def body(self, one: flows.Act) -> bytes:
-        """The sealed body describes itself: each answer with its field, its value and the words that were
-        shown."""
+    def body(self, one: flows.Act, *, to: int | None = None) -> bytes:
+        """The sealed body describes itself: each answer with its field, its value and the words that were shown;
+        and which letter it answers."""
         answers = [
             {"screen": answer.screen, "field": answer.field, "value": answer.value, "words": answer.words}
             for answer in one.answers
         ]
-        return json.dumps(
-            {"version": 1, "book": self.rt.book.digest, "language": self.language, "answers": answers},
-            ensure_ascii=False,
-        ).encode("utf-8")
+        body: dict[str, object] = {"version": 1, "book": self.rt.book.digest, "language": self.language}
+        body |= {"answers": answers} | ({"to": to} if to is not None else {})
+        return json.dumps(body, ensure_ascii=False).encode("utf-8")
 
-    def plan(self, lane: str, site_id: int | None, language: str) -> list[route.Step]:
+    def steps(self, lane: str, site_id: int | None, language: str) -> list[route.Step]:
         """Nobody of it sees anything before the report is dispatched: by then it may be known who did it."""
         directory = self.rt.directory
         steps = route.plan(
@@ -70,10 +70,24 @@ class Stage:
     def screen_words(self, found: report.Coarse, one: flows.Act) -> None:
         """Whoever is named in what was written hears of the report no more, nor their organisation, nor whoever
         answers to them. The words are looked at here, in memory."""
-        directory = self.rt.directory
-        for answer in one.answers:
-            if (answer.field, answer.value) not in self.rt.book.settable and answer.field == "text":
-                self.leave_out(found, exclusion.by_words(directory.people, directory.organisations, answer.value))
+        words = [
+            answer.value
+            for answer in one.answers
+            if answer.field == "text" and (answer.field, answer.value) not in self.rt.book.settable
+        ]
+        if words:
+            organisations = organisation.every(self.unit.db)
+            named = exclusion.by_words(self.people(), organisations, "\n".join(words))
+            if named.all:
+                self.leave_out(found, named.sparing(plan.deciding(self.unit.db, found.id)))
+
+    def decides(self, person: int | None) -> bool:
+        """Whether this person may decide about a withdrawal that is not the reporter's alone."""
+        return any(one.id == person and one.role in caseworker.DECIDE for one in self.people())
+
+    def people(self) -> list[caseworker.Person]:
+        """Everybody as they stand now: a list that is some seconds old is no measure of who may not hear."""
+        return caseworker.every(self.unit.db)
 
     def leave_out(self, found: report.Coarse, people: set[int]) -> None:
         """Take people off the plan with their keys; what was brought to one of them is brought to another."""

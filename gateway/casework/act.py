@@ -110,8 +110,9 @@ def finish(db: Session, marks: Marks, *, report: int | None, attempt: int = 0, r
 
 
 def reports_of(db: Session, dialogue: Marks) -> list[int]:
-    """The reports that a dialogue filed or added to, within the last two days."""
+    """The reports that a dialogue filed or added to, within the last two days; not those it only asked about."""
     where = ActRow.dialogue.in_([dialogue.now, dialogue.before]) & ActRow.report_id.is_not(None)
+    where &= ActRow.reply_sealed.is_(None)
     return list(db.scalars(select(ActRow.report_id).where(where).distinct()))
 
 

@@ -7,15 +7,16 @@ are sealed to a person's public key once two people have vouched for it: whoever
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import JSON, LargeBinary, String, insert, select, update
+from sqlalchemy import JSON, ColumnElement, LargeBinary, String, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.casework.organisation import MOST_ALIASES, Kind, Organisation, read_aliases
+from gateway.casework.organisation import ALIAS_LETTERS, MOST_ALIASES, Kind, Organisation, read_aliases
 from gateway.casework.refused import Refused
 from gateway.db import Base
 from gateway.vault import Reader, SealBroken, Vault
@@ -33,11 +34,15 @@ class Role(StrEnum):
 
 ON_ROUTES = (Role.CASE_WORKER, Role.SUPERVISOR, Role.INTEGRITY_OFFICER)
 """Roles that reports are brought to; the others have no telephone number and no key here."""
+DECIDE = (Role.SUPERVISOR, Role.INTEGRITY_OFFICER)
+"""Who decides about a withdrawal that is not the reporter's alone, holds a report for a court, and takes over one
+that nobody goes on with."""
 
 
 class CaseWorker(Base):
     """One person. Empty `sites` means every site; `lanes` counts for case workers only. `supervisor_id` is whom
-    they answer to; `aliases` are other names that people call them by."""
+    they answer to; `aliases` are other names that people call them by. `moved`: they have come to stand where they
+    may not hear of what they heard of before, and have not been taken off all of it yet."""
 
     __tablename__ = "caseworker"
     __table_args__ = (
@@ -64,6 +69,7 @@ class CaseWorker(Base):
     organisation_id: Mapped[int | None]
     supervisor_id: Mapped[int | None]
     aliases: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    moved: Mapped[bool | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,15 @@ class Entered:
     aliases: str = ""
 
 
+ANSWERING = (
+    CaseWorker.active
+    & CaseWorker.role.in_([role.value for role in ON_ROUTES])
+    & CaseWorker.attest.is_not(None)
+    & CaseWorker.moved.is_(None)
+)
+"""Who may be asked about a report, and sees any at all: at work, in a role that answers for reports, with a key
+that somebody else has confirmed. Whoever came in with an invitation that they drew for a colleague has none."""
+
 _PERSON = (
     CaseWorker.id,
     CaseWorker.name,
@@ -139,6 +154,11 @@ def every(db: Session) -> list[Person]:
 def one(db: Session, person: int) -> Person | None:
     row = db.execute(_PEOPLE.where(CaseWorker.id == person)).one_or_none()
     return _person(row) if row else None
+
+
+def answers(person: int) -> ColumnElement[bool]:
+    """The condition that this person is ANSWERING."""
+    return select(CaseWorker.id).where(CaseWorker.id == person, ANSWERING).exists()
 
 
 def number(db: Session, vault: Vault, person: int) -> str:
@@ -171,9 +191,8 @@ def change(db: Session, vault: Vault, person: int, entered: Entered) -> None:
                 "Add another person first.",
             )
     values = _checked(entered) | _placed(db, person, entered)
-    if entered.name != before.name and before.name not in entered.aliases.split("\n"):
-        # What people called them yesterday they may write tomorrow.
-        values["aliases"] = [*(cast("list[str] | None", values["aliases"]) or []), before.name][-MOST_ALIASES:]
+    if values["name"] != before.name:
+        values["aliases"] = _also_called(before.name, cast("list[str] | None", values["aliases"]) or [])
     if entered.role != before.role or before.organisation not in (None, entered.organisation):
         # Who vouched for the key vouched for somebody in that role, of that organisation: another needs a second
         # person once more.
@@ -189,6 +208,21 @@ def check_kind(db: Session, organisation: int, kind: Kind) -> None:
         return
     if any(one.organisation == organisation and one.role is Role.INTEGRITY_OFFICER for one in every(db)):
         raise Refused("kind", "An integrity officer belongs to an independent organisation.")
+
+
+def mark_moved(db: Session, people: Collection[int]) -> None:
+    """From now on these see no report, until they have been taken off what they may not hear of any more."""
+    db.execute(update(CaseWorker).where(CaseWorker.id.in_(people)).values(moved=True))
+
+
+def moved(db: Session) -> list[int]:
+    """Who has to be taken off reports."""
+    return list(db.scalars(select(CaseWorker.id).where(CaseWorker.moved.is_not(None))))
+
+
+def settle(db: Session, person: int) -> None:
+    """This person has been taken off all that they may not hear of."""
+    db.execute(update(CaseWorker).where(CaseWorker.id == person).values(moved=None))
 
 
 def set_key(db: Session, person: int, public: bytes) -> None:
@@ -240,6 +274,20 @@ def _person(row: Any) -> Person:
         supervisor,
         tuple(aliases or ()),
     )
+
+
+def _also_called(name: str, aliases: list[str]) -> list[str]:
+    """Other names, with one that a person had: what people called them yesterday they may write tomorrow. None is
+    ever pushed out by another. Raises Refused."""
+    name = name[:ALIAS_LETTERS]
+    if name not in aliases and len(aliases) == MOST_ALIASES:
+        raise Refused(
+            "name",
+            "The old name stays among the other names, and there are %(most)s already. An administrator takes "
+            "one out first.",
+            most=MOST_ALIASES,
+        )
+    return [*aliases, *([name] if name not in aliases else [])]
 
 
 def _checked(entered: Entered) -> dict[str, object]:

@@ -63,13 +63,14 @@ def empty(db: Session, report_id: int) -> None:
     """Destroy the keys of a report and what was told in it; what is coarse stays."""
     destroy_keys(db, report_id)
     db.execute(delete(Addition).where(Addition.report_id == report_id))
-    letter.erase(db, report_id)
     db.execute(update(Report).where(Report.id == report_id).values(body_sealed=b""))
 
 
 def destroy_keys(db: Session, report_id: int) -> None:
-    """Destroy the keys of a report: nothing that was told in it opens any more, whatever still lies there."""
+    """Destroy the keys of a report: nothing that was told in it opens any more, whatever still lies there. Its
+    letters go with them, because what the reporter's code opens has no key here that could be destroyed."""
     plan.destroy_keys(db, report_id)
+    letter.erase(db, report_id)
     db.execute(update(Report).where(Report.id == report_id).values(escrow_sealed=None))
 
 

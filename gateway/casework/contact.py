@@ -24,8 +24,6 @@ from gateway.vault.weeks import week_of
 
 LASTS = timedelta(days=30)
 """Given by the protocol of call-backs: a reporter who was not reached within a month is not looked for."""
-
-
 DIGITS = 2
 """How many digits of the code tell a reporter that a caller is true."""
 

@@ -10,10 +10,10 @@ import secrets
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String, delete, insert, select
+from sqlalchemy import BigInteger, ForeignKey, String, delete, func, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.casework import closing, contact, hold, journal, letter
+from gateway.casework import closing, contact, hold, journal
 from gateway.casework.message import Message
 from gateway.casework.plan import PlanEntry
 from gateway.casework.referral import Referral
@@ -52,7 +52,10 @@ def due(db: Session, kept: Mapping[str, int], today: date, now: datetime, limit:
     """Reports that were closed long enough ago, by the months that their lane is kept, and that nobody holds."""
     found: list[int] = []
     for lane, months in kept.items():
-        old = (Report.lane == lane) & (Report.state == State.CLOSED.value) & (Report.due_at < before(now, months))
+        cut = before(now, months)
+        old = (Report.lane == lane) & (Report.state == State.CLOSED.value) & (Report.due_at < cut)
+        # Its month is the day keys', not the clock's: what was closed by a clock that was behind is not old.
+        old &= Report.month <= f"{cut:%Y-%m}"
         query = (
             select(Report.id).where(old, hold.not_held(today)).order_by(Report.due_at).limit(limit - len(found))
         )
@@ -62,12 +65,13 @@ def due(db: Session, kept: Mapping[str, int], today: date, now: datetime, limit:
 
 def is_due(db: Session, report_id: int, kept: Mapping[str, int], today: date, now: datetime) -> bool:
     """Whether it still is, behind the lock of its row: it may have been opened again, or held, since."""
-    row = db.execute(
-        select(Report.lane, Report.state, Report.due_at).where(Report.id == report_id).with_for_update()
-    ).one_or_none()
+    columns = (Report.lane, Report.state, Report.due_at, Report.month)
+    row = db.execute(select(*columns).where(Report.id == report_id).with_for_update()).one_or_none()
     if row is None or row.state != State.CLOSED.value or row.lane not in kept:
         return False
-    return row.due_at < before(now, kept[row.lane]) and not hold.in_force(db, report_id, today)
+    limit = before(now, kept[row.lane])
+    old = row.due_at < limit and row.month <= f"{limit:%Y-%m}"
+    return old and not hold.in_force(db, report_id, today)
 
 
 def destroy_keys(db: Session, report_id: int, now: datetime) -> None:
@@ -96,7 +100,6 @@ def erase(db: Session, report_id: int, now: datetime) -> None:
     )
     referrals = select(Referral.id).where(Referral.report_id == report_id)
     db.execute(delete(Message).where(Message.referral_id.in_(referrals)))
-    letter.erase(db, report_id)
     contact.erase(db, report_id)
     hold.erase(db, report_id)
     for table in (Referral, PlanEntry, Addition):
@@ -108,6 +111,18 @@ def erase(db: Session, report_id: int, now: datetime) -> None:
 def months_in_use(db: Session) -> set[str]:
     """The months whose key some report still needs."""
     return set(db.scalars(select(Report.month).distinct()))
+
+
+def months_erased(db: Session) -> set[str]:
+    """The months of which this database has erased a report."""
+    return set(db.scalars(select(Remains.month).distinct()))
+
+
+def standing(db: Session, month: str, today: date) -> tuple[int, int]:
+    """How many reports of a month are not closed, and how many two people hold."""
+    of_month = select(func.count()).select_from(Report).where(Report.month == month)
+    open_ = db.scalar(of_month.where(Report.state != State.CLOSED.value)) or 0
+    return open_, db.scalar(of_month.where(~hold.not_held(today))) or 0
 
 
 def before(now: datetime, months: int) -> datetime:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from rapidfuzz.distance import OSA
 
@@ -57,20 +59,22 @@ _COMMON: Final = frozenset(
     re.findall(
         "[a-z]+",
         """
-    alors apres argent aussi autre autres avant avec avoir beaucoup bien cela celui cette chez chose comme
-    comment contre couteau dans depuis dernier deux devant dire dont elle elles encore enfant enfants entre
-    etre faire fait femme femmes fille filles fois font frere garcon gens hier homme hommes jamais jour
-    jours jusque leur leurs maintenant mais maison manger matin meme mere moins mort nous nuit parce
-    parents pendant pere personne petit petite peur peut plus pour pourquoi prendre pres puis quand quatre
-    quel quelque rien sans semaine sept soir sont sous souvent suis tomber tous tout toute toutes toujours
-    travail travaille travailler tres trois trop trou vers veut village voir votre vous
+    alors ange anges apres argent aussi autre autres avant avec avoir banque banques beaucoup bien cela celui
+    cette chance chez chose comme comment contre couteau dans depuis dernier deux devant dieu dire dont elle
+    elles encore enfant enfants entre espoir etre faire fait femme femmes fille filles fois font frere garcon
+    gens gloire grace graces hier homme hommes jamais jeune jeunes joie jour jours jusque leur leurs
+    maintenant mais maison manger mari mariage marie mariee marier maris matin meme mere moins mort noel nous
+    nuit paix parce parents pendant pere personne petit petite peur peut pierre pierres plus pour pourquoi
+    prendre pres prince puis quand quatre quel quelque rien rose roses sage sans semaine sept soir sont sous
+    souvent suis tomber toujours tous tout toute toutes travail travaille travailler tres trois trop trou vers
+    veut victoire village voir votre vous
     alikuwa alisema askari baada baba bado bali bila binti bwana chakula chini dada haki hakuna hali hapa
     hapana hata hawa hilo hivi hiyo huko huyu jana jina jioni kabla kaka kama kamba karibu katika kazi
     kesho kila kisha kisu kitu kwake kwamba kwangu kwanza kwao kwenye kwetu lile maji mbele mgodi miaka
     mimi mtoto muda mwaka mwana mwanamke mwanaume mwezi mwili mzee nani ndani ndio ndiye ndugu nini nyingi
     nyumba nyuma pale pamoja pesa polisi sababu sana sasa sawa shimo siku sisi tangu tatu tena tumbo
     ugonjwa uongo usiku vile vitu wakati wale wana wangu watoto watu wawili wengi wetu wewe wiki wote yake
-    yako yangu yetu yote
+    yako yangu yetu yote chake chako changu lake lako langu lenye penye vyake wenye yenye zake zangu zao zenye
     abeti alobaki asali azali azalaki bana banda bango baninga basali basi bato bazali bazalaki bino biso
     bongo butu ebale ekolo elenge eloko epai esali ezali ezalaki kasi kati kelasi kobeta koboma kokende
     komona kopesa kosala koya koyiba kozala kozanga kozwa libulu likambo lisusu lobi lokola mabe mabele
@@ -82,6 +86,16 @@ _COMMON: Final = frozenset(
 )
 """Words that are in every other story: no slip makes them a name, else whoever is called nearly so would hear of
 nothing. Somebody who is called just so is found."""
+_LITTLE: Final = frozenset(
+    re.findall(
+        "[a-z]+",
+        """
+    a ai as au ce ces d de des du elle en est et eu il ils j je l la le les m ma me mes mon n ne ni non on ou s sa
+    se ses si son sur t ta te tes ton tu un une y ba bo ku kwa li mo mu na ndi nse o pa sha te u wa ya yo za zo
+    """,
+    )
+)
+"""Words so little that any two of them stand together in every other sentence."""
 _SHORTEST = 4
 """A part of a name with fewer letters is nobody's alone."""
 _WINDOW = 3
@@ -89,15 +103,30 @@ _WINDOW = 3
 _SPELLED: Final = re.compile(r"(?<![a-z])[a-z](?:[^a-z]{1,3}[a-z](?![a-z])){3,}")
 """Letters that stand alone, as somebody writes a name who fears to."""
 _BY_EAR, _BY_EYE, _EXACT = "ear", "eye", "exact"
+_Form = tuple[str, str]
+"""How a word is compared, and the word as that sees it."""
 _Written = Mapping[tuple[str, int], Collection[str]]
 """What was written, by how it is compared and by its length."""
+
+
+class _Evidence(IntEnum):
+    NONE, LIKELY, SURE = range(3)
+
+
+class _Parts(NamedTuple):
+    """What a name may be recognised by: the forms of each of its words, and of all together."""
+
+    words: tuple[tuple[_Form, ...], ...]
+    whole: tuple[_Form, ...]
+
+
 _APOSTROPHES: Final = re.compile("['’ʼ`]")
 
 
 def under(people: Collection[Person], accused: Collection[int], organisations: Collection[int]) -> set[int]:
     """Everybody who may not hear of what is said of these people and organisations."""
-    theirs = {one.organisation for one in people if one.id in accused} | set(organisations)
-    found = {one.id for one in people if one.id in accused or (one.organisation or 0) in theirs}
+    theirs = {one.organisation for one in people if one.id in accused and one.organisation} | set(organisations)
+    found = {one.id for one in people if one.id in accused or one.organisation in theirs}
     return found | answering_to(people, found)
 
 
@@ -117,14 +146,40 @@ def by_answer(people: Collection[Person], accused: str) -> set[int]:
     return under(people, (), {one.organisation for one in people if one.kind is kind and one.organisation})
 
 
-def by_words(people: Collection[Person], organisations: Collection[Row], words: str) -> set[int]:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Who may not hear of a report after some words: everybody who may be meant, and `sure`, those of them of whom
+    more was written than one word that may be another."""
+
+    all: frozenset[int]
+    sure: frozenset[int]
+
+    def sparing(self, deciding: Iterable[tuple[int, bool]]) -> set[int]:
+        """Who is left out. If of those who decide about the report (person, whether they are an integrity officer)
+        nobody would be left, the officers stay of whom it is not sure; if there is none, others who decide. A
+        report that nobody may hear of helps nobody, least of all for one word that may be another."""
+        deciding = list(deciding)
+        if any(person not in self.all for person, _ in deciding):
+            return set(self.all)
+        unsure = [(person, officer) for person, officer in deciding if person not in self.sure]
+        officers = {person for person, officer in unsure if officer}
+        return set(self.all - (officers or {person for person, _ in unsure}))
+
+
+def by_words(people: Collection[Person], organisations: Collection[Row], words: str) -> Named:
     """Who may not hear of a report after these words."""
     written = _windows(words)
     if not written:
-        return set()
-    accused = [one.id for one in people if _is_named(written, (one.name, *one.aliases))]
-    named = [one.id for one in organisations if _is_named(written, (one.name, *one.aliases))]
-    return under(people, accused, named) if accused or named else set()
+        return Named(frozenset(), frozenset())
+    said = {one.id: _evidence(written, (one.name, *one.aliases)) for one in people}
+    said_of = {one.id: _evidence(written, (one.name, *one.aliases)) for one in organisations}
+
+    def theirs(least: _Evidence) -> frozenset[int]:
+        accused = [one for one, evidence in said.items() if evidence >= least]
+        named = [one for one, evidence in said_of.items() if evidence >= least]
+        return frozenset(under(people, accused, named)) if accused or named else frozenset()
+
+    return Named(theirs(_Evidence.LIKELY), theirs(_Evidence.SURE))
 
 
 def only_independent(accused_known: bool, severity: str) -> bool:
@@ -141,32 +196,45 @@ def dependent(people: Collection[Person]) -> set[int]:
     return under(people, nowhere, mines)
 
 
-def _is_named(written: _Written, names: Iterable[str]) -> bool:
-    return any(_is_written(written, *part) for name in names for part in _parts(name))
+def _evidence(written: _Written, names: Iterable[str]) -> _Evidence:
+    """How sure it is that one of these names was written. Of a name of several words one word makes it likely; all
+    of them together, or two of them without a slip, make it sure."""
+    found = _Evidence.NONE
+    for name in names:
+        parts = _parts(name)
+        if not any(_is_written(written, form) for part in (*parts.words, parts.whole) for form in part):
+            continue
+        plain = sum(any(_is_written(written, form, slips=False) for form in part) for part in parts.words)
+        together = len(parts.words) > 1 and any(_is_written(written, form) for form in parts.whole)
+        if together or plain >= min(2, len(parts.words)) > 0:
+            return _Evidence.SURE
+        found = _Evidence.LIKELY
+    return found
 
 
-def _is_written(written: _Written, sense: str, part: str) -> bool:
+def _is_written(written: _Written, form: _Form, *, slips: bool = True) -> bool:
     """Whether something written is this part of a name, give or take a slip of the thumb."""
-    slips = 0 if sense == _EXACT or len(part) <= _SHORTEST else 1 if len(part) < 8 else 2
+    sense, part = form
+    most = 0 if not slips or sense == _EXACT or len(part) <= _SHORTEST else 1 if len(part) < 8 else 2
     return any(
-        OSA.distance(part, word, score_cutoff=slips) <= slips
-        for length in range(len(part) - slips, len(part) + slips + 1)
+        OSA.distance(part, word, score_cutoff=most) <= most
+        for length in range(len(part) - most, len(part) + most + 1)
         for word in written.get((sense, length), ())
     )
 
 
 @lru_cache(maxsize=4096)
-def _parts(name: str) -> tuple[tuple[str, str], ...]:
+def _parts(name: str) -> _Parts:
     """What a name may be recognised by, by ear and by eye: each of its words that is long enough, and all of them
     together."""
     words = _without_titles(_words(_APOSTROPHES.sub("", _plain(name))))
     own = [word for word in words if word not in _KINDS] or ["".join(words)]
     whole = "".join(own)
     parts = [word for word in own if len(_sound(word)) >= _SHORTEST]
-    if whole and (len(_sound(whole)) >= _SHORTEST or not parts):
-        parts.append(whole)
-    common = [(_EXACT, part) for part in parts if part in _COMMON]
-    return (*dict.fromkeys(form for part in parts for form in _forms(part)), *common)
+    if not whole:
+        return _Parts((), ())
+    whole_ = (*_forms(whole), (_EXACT, whole)) if len(_sound(whole)) >= _SHORTEST or not parts else ()
+    return _Parts(tuple((*_forms(part), (_EXACT, part)) for part in dict.fromkeys(parts)), whole_)
 
 
 def _windows(words: str) -> _Written:
@@ -177,6 +245,9 @@ def _windows(words: str) -> _Written:
     joined = {re.sub("[^a-z]", "", spelled) for spelled in _SPELLED.findall(plain)}
     joined.update(_together(typed, 2))  # a torn name may have a piece that looks like a title
     joined.update(_together(_without_titles(typed), 1))
+    little = {"".join(some) for some in _windows_of(typed) if (_LITTLE | _COMMON).issuperset(some)}
+    # Whoever is called just so is found; what merely looks like it is no name.
+    common, joined = common | little, joined - little
     joined |= {rest for word in joined for rest in _behind_a_title(word)}
     found: dict[tuple[str, int], set[str]] = {}
     forms = {form for word in joined - common for form in _forms(word)}
@@ -192,9 +263,13 @@ def _forms(word: str) -> tuple[tuple[str, str], ...]:
 
 
 def _together(words: list[str], least: int) -> Iterator[str]:
+    return ("".join(some) for some in _windows_of(words, least))
+
+
+def _windows_of(words: list[str], least: int = 2) -> Iterator[list[str]]:
     for size in range(least, _WINDOW + 1):
         for at in range(len(words) - size + 1):
-            yield "".join(words[at : at + size])
+            yield words[at : at + size]
 
 
 def _without_titles(words: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Codes that showed nothing: counted, so that nobody finds a code by trying.
+"""Codes that nobody has: counted, so that nobody finds one by trying.
 
 A caller is counted in one of 4,096 buckets of the day, which name nobody. A bucket's fifth wrong code is its last
 of the day. When there have been MOST_TOGETHER of all callers, nobody is shut out for it, but from then on the
@@ -32,12 +32,13 @@ _ALL: Final = -1
 
 
 class Guess(Base):
-    """How many codes of a bucket of callers showed nothing on a day; `late` of them when there were too many."""
+    """How many wrong codes a bucket of callers typed on a day; `late` of them when there were too many."""
 
     __tablename__ = "guess"
     __table_args__ = (
         {
-            "comment": "Holds: how many codes showed nothing, by day and bucket; thousands of numbers share one.\n"
+            "comment": "Holds: how many wrong codes were typed, by day and bucket; thousands of numbers share "
+            "one.\n"
             "Kept: two days.\n"
             "Read by: the hop that asks for a code; whether there were too many, the technician."
         },
@@ -67,7 +68,7 @@ class Tries:
 def hold(db: Session, day: date, bucket: int) -> Tries:
     """Where a bucket stands; until the transaction ends nobody else can ask, so that no count is overtaken."""
     for each in (_ALL, bucket):
-        _count(db, day, each, 0, 0)
+        _hold_row(db, day, each)
     row = db.execute(select(_GUESS.c.wrong, _GUESS.c.late).where(_at(day, bucket))).one()
     slowed = _total(db, day) >= MOST_TOGETHER
     first = bucket // (BUCKETS // GROUPS) * (BUCKETS // GROUPS)
@@ -76,9 +77,10 @@ def hold(db: Session, day: date, bucket: int) -> Tries:
     return Tries(day, bucket, row.wrong >= MOST or (slowed and late > 0), slowed)
 
 
-def count(db: Session, tries: Tries) -> None:
-    """One more code showed nothing; a blocked bucket is not counted on."""
-    step = 0 if tries.blocked else 1
+def count(db: Session, tries: Tries, *, wrong: bool) -> None:
+    """One more code showed nothing, and was `wrong` if there is no report that it belongs to; a blocked bucket is
+    not counted on. The statements are the same whatever comes of it."""
+    step = 1 if wrong and not tries.blocked else 0
     late = step if tries.slowed else 0
     for each in (_ALL, tries.bucket):
         db.execute(
@@ -102,9 +104,9 @@ def _total(db: Session, day: date) -> int:
     return db.scalar(select(_GUESS.c.wrong).where(_at(day, _ALL))) or 0
 
 
-def _count(db: Session, day: date, bucket: int, wrong: int, late: int) -> None:
+def _hold_row(db: Session, day: date, bucket: int) -> None:
     write = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row: Any = write(_GUESS).values(day=day, bucket=bucket, wrong=wrong, late=late)
+    row: Any = write(_GUESS).values(day=day, bucket=bucket, wrong=0, late=0)
     # An update that changes nothing holds the row all the same.
     same = {"wrong": _GUESS.c.wrong, "late": _GUESS.c.late}
     db.execute(row.on_conflict_do_update(index_elements=["day", "bucket"], set_=same))

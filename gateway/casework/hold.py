@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Date, ForeignKey, delete, insert, select, 
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework import journal
-from gateway.casework.caseworker import CaseWorker, Role
+from gateway.casework.caseworker import DECIDE, CaseWorker
 from gateway.casework.refused import Refused
 from gateway.casework.report import Report
 from gateway.casework.verb import Verb
@@ -20,7 +20,6 @@ from gateway.db import Base
 
 LONGEST = timedelta(days=2 * 366)
 """Whoever needs it longer asks again."""
-HOLDERS = (Role.SUPERVISOR, Role.INTEGRITY_OFFICER)
 
 
 class Hold(Base):
@@ -103,5 +102,5 @@ def not_held(today: date) -> ColumnElement[bool]:
 
 def _may(db: Session, person: int) -> None:
     role = db.scalar(select(CaseWorker.role).where(CaseWorker.id == person, CaseWorker.active))
-    if role not in HOLDERS:
+    if role not in DECIDE:
         raise Refused("", "Two supervisors or integrity officers hold a report.")

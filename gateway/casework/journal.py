@@ -1,8 +1,9 @@
 """Who did or saw what: append-only, in the transaction of the act, as its last statement.
 
 `write` only notes a line; `settle` writes what was noted when everything else of the transaction is done. Each
-line hangs on the one before it by a keyed hash, and the newest line about a report, a person or a site attests
-every row that makes it up (`watch`): a row changed by another hand no longer fits. `chain` checks it all.
+line hangs on the one before it by a keyed hash, and the newest line about a report, a person, a site or an
+organisation attests every row that makes it up (`watch`): a row changed by another hand no longer fits. `chain`
+checks it all.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A table whose rows are part of what a report, a person or a site is; `column` says of which one."""
+    """A table whose rows are part of what something that can be attested is; `column` says of which one."""
 
     table: Table
     column: Column[Any]
@@ -135,7 +136,7 @@ def watch(kind: Kind, table: FromClause, column: ColumnElement[int], *, but: Col
     )
 
 
-watch("person", CaseWorker.__table__, CaseWorker.__table__.c.id)
+watch("person", CaseWorker.__table__, CaseWorker.__table__.c.id, but=("moved",))
 watch("site", Site.__table__, Site.__table__.c.id)
 watch("organisation", Organisation.__table__, Organisation.__table__.c.id)
 
@@ -162,9 +163,9 @@ def write(
     report: int | None = None,
     subject: int | None = None,
 ) -> None:
-    """Note one line of this transaction, for `settle`. `subject` is the case worker, or the site, that the verb is
-    about; who changes something of their own need not say so. Times are whole minutes: nobody needs a second, and
-    seconds would match a call."""
+    """Note one line of this transaction, for `settle`. `subject` is the case worker, the site or the organisation
+    that the verb is about; who changes something of their own need not say so. Times are whole minutes: nobody
+    needs a second, and seconds would match a call."""
     if subject is None and ATTESTS.get(verb) == "person":
         subject = actor
     row = {
@@ -186,7 +187,7 @@ def about(db: Session) -> set[tuple[Kind, int]]:
 
 
 def write_altered(db: Session, now: datetime, kind: Kind, thing: int) -> None:
-    """Note that the rows of this report, person or site were changed by another hand before this transaction."""
+    """Note that another hand changed the rows of this report, person, site or organisation before."""
     if kind == "report":
         write(db, now, ALTERED[kind], report=thing)
     else:

@@ -1,7 +1,8 @@
 """Letters between a case worker and a reporter whom nobody knows.
 
-What a case worker writes is sealed twice: to the reply key, which only the reporter's code gives, and to the
-report, for colleagues. What a reporter answers is sealed to the report. The house reads neither.
+What a case worker writes is sealed twice: to the reply key, which only the reporter's code gives, locked by the
+key of the report's month; and to the report, for colleagues. What a reporter answers is sealed to the report. The
+house reads neither.
 """
 
 from __future__ import annotations
@@ -87,36 +88,54 @@ class Row:
 
 def write(db: Session, vault: Vault, found: Coarse, day: date, kind: Kind, body: bytes, author: int) -> None:
     """Write to the reporter. Lock the report first. Raises vault.SealBroken when another hand has changed its
-    keys, or it has no reply key."""
+    keys, it has no reply key, or the key of its month is gone."""
     number = _next(db, vault, found)
     if found.reply is None:
         raise SealBroken("a report without a reply key")
-    _write(db, found, number, kind, day, body, author, seal_to(found.reply, reply_place(found.id, number), body))
+    sealed = vault.seal_letter(reply_place(found.id, number), found.reply, found.month, body)
+    _write(db, found, number, kind, day, body, author, sealed)
 
 
-def answer(db: Session, vault: Vault, found: Coarse, day: date, body: bytes) -> None:
-    """What a reporter answers; it answers every letter they have read. Lock the report first. Raises as
-    `write`."""
+def answer(db: Session, vault: Vault, found: Coarse, day: date, body: bytes, to: int) -> None:
+    """What a reporter answers to the letter that they were shown (`to`, its number): that one is answered, and
+    messages that were read before it; a question put aside stays open. Lock the report first. Raises
+    vault.SealBroken when another hand has changed its keys."""
     number = _next(db, vault, found)
+    read_before = (Letter.kind == Kind.MESSAGE.value) & Letter.read_on.is_not(None) & (Letter.number < to)
     theirs = (Letter.report_id == found.id) & (Letter.kind != Kind.ANSWER.value) & Letter.answered_on.is_(None)
-    db.execute(update(Letter).where(theirs, Letter.read_on.is_not(None)).values(answered_on=day))
+    db.execute(update(Letter).where(theirs, (Letter.number == to) | read_before).values(answered_on=day))
     _write(db, found, number, Kind.ANSWER, day, body, None, None)
 
 
-def waiting(db: Session, report_id: int, today: date) -> Waiting | None:
-    """The letter that a reporter is shown: the oldest unread, else the last of those that stay."""
+def unread(db: Session, report_id: int) -> list[Waiting]:
+    """What waits for a reporter and was never shown to them, oldest first."""
+    return [
+        Waiting(row.number, Kind(row.kind), row.reply_sealed or b"")
+        for row in _unanswered(db, report_id)
+        if row.read_on is None
+    ]
+
+
+def waiting(db: Session, report_id: int, today: date) -> list[Waiting]:
+    """What a reporter may be shown, first what is shown first: the unread, oldest first, then of those that stay
+    the last. Whoever shows one takes the first that opens."""
+    staying = [
+        Waiting(row.number, Kind(row.kind), row.reply_sealed or b"")
+        for row in _unanswered(db, report_id)
+        if row.read_on is not None and (row.kind == Kind.QUESTION.value or row.read_on > today - STAYS)
+    ]
+    return unread(db, report_id) + staying[::-1]
+
+
+def _unanswered(db: Session, report_id: int) -> list[Any]:
+    """The letters to a reporter that are not answered, oldest first."""
     open_ = (
         (Letter.report_id == report_id)
         & Letter.kind.in_([Kind.MESSAGE.value, Kind.QUESTION.value])
         & Letter.answered_on.is_(None)
     )
     columns = (Letter.number, Letter.kind, Letter.reply_sealed, Letter.read_on)
-    rows = [*db.execute(select(*columns).where(open_).order_by(Letter.number))]
-    unread = [row for row in rows if row.read_on is None]
-    staying = [row for row in rows if row.kind == Kind.QUESTION.value or (row.read_on or today) > today - STAYS]
-    for row in [*unread[:1], *staying[-1:]]:
-        return Waiting(row.number, Kind(row.kind), row.reply_sealed or b"")
-    return None
+    return [*db.execute(select(*columns).where(open_).order_by(Letter.number))]
 
 
 def closing(db: Session, report_id: int) -> Waiting | None:

@@ -16,8 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework import journal
-from gateway.casework.caseworker import CaseWorker
-from gateway.casework.route import Step
+from gateway.casework.caseworker import ANSWERING, CaseWorker, answers
+from gateway.casework.route import Reason, Step
 from gateway.db import Base, UtcTime
 
 
@@ -147,14 +147,20 @@ def repeat(db: Session, report: int, standing: Standing, *, clock_only: bool = F
 
 
 def people(db: Session, report: int) -> list[tuple[int, str]]:
-    """The active people of a plan with the reason of each, first person first."""
+    """The people of a plan who can be asked now, with the reason of each, first person first."""
     rows = db.execute(
         select(PlanEntry.caseworker_id, PlanEntry.reason)
         .join(CaseWorker, CaseWorker.id == PlanEntry.caseworker_id)
-        .where(PlanEntry.report_id == report, CaseWorker.active)
+        .where(PlanEntry.report_id == report, ANSWERING)
         .order_by(PlanEntry.rank)
     )
     return [(person, reason) for person, reason in rows]
+
+
+def deciding(db: Session, report: int) -> list[tuple[int, bool]]:
+    """Of those people whoever decides about the report, and whether they are an integrity officer."""
+    rows = people(db, report)
+    return [(one, why == Reason.INTEGRITY.value) for one, why in rows if why != Reason.ON_DUTY.value]
 
 
 def show_to(db: Session, report: int, person: int, state: str) -> None:
@@ -191,7 +197,20 @@ def holds(db: Session, report: int) -> set[int]:
 def is_open_to(db: Session, report: int, person: int) -> bool:
     """Whether this person may read the report now."""
     where = (PlanEntry.report_id == report) & (PlanEntry.caseworker_id == person) & PlanEntry.opened
-    return db.scalar(select(select(PlanEntry.report_id).where(where).exists())) or False
+    return db.scalar(select(select(PlanEntry.report_id).where(where, answers(person)).exists())) or False
+
+
+def concerned(db: Session, report: int) -> set[int]:
+    """Everybody who is on the plan of a report or was given its key, whether or not they can be asked now."""
+    planned = select(PlanEntry.caseworker_id).where(PlanEntry.report_id == report)
+    return set(db.scalars(planned)) | holds(db, report)
+
+
+def told_to(db: Session, people: Collection[int], limit: int) -> list[int]:
+    """Reports that concern one of these people."""
+    planned = select(PlanEntry.report_id).where(PlanEntry.caseworker_id.in_(people))
+    held = select(Envelope.report_id).where(Envelope.caseworker_id.in_(people))
+    return list(db.scalars(planned.union(held).limit(limit)))
 
 
 def enclose(db: Session, report: int, envelopes: Mapping[int, Enclosed]) -> None:

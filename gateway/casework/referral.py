@@ -14,8 +14,9 @@ from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, String, ins
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework import journal, plan, report
-from gateway.casework.caseworker import CaseWorker
+from gateway.casework.caseworker import ANSWERING, DECIDE, CaseWorker
 from gateway.casework.refused import Refused
+from gateway.casework.route import Reason
 from gateway.casework.verb import Verb
 from gateway.db import Base, UtcTime
 
@@ -97,13 +98,14 @@ def revoke(db: Session, report_id: int) -> None:
 
 def accept(db: Session, found: report.Coarse, person: int, first_step_due: datetime, now: datetime) -> bool:
     """`person` answers for the report from now on. Asking twice changes nothing and returns False. Raises Refused
-    when somebody else has it and has not handed it on, or it is closed."""
+    when it is closed, or somebody else has it, has not handed it on, and is not late; from somebody who is late
+    only those who DECIDE take it over."""
     if found.state is report.State.CLOSED:
         raise Refused("", "This report is closed already.")
     waits_for = waiting_for(db, found.id)
     if found.responsible_id == person and waits_for != person:  # if it does, what was handed on came back round
         return False
-    if found.state is report.State.ACCEPTED and waits_for is None:
+    if found.state is report.State.ACCEPTED and waits_for is None and not _may_take_over(db, found, person, now):
         raise Refused("", "Somebody else has taken this report.")
     mine = (
         (Referral.report_id == found.id)
@@ -119,7 +121,8 @@ def accept(db: Session, found: report.Coarse, person: int, first_step_due: datet
 
 def hand_on(db: Session, found: report.Coarse, person: int, reason: HandOnReason, now: datetime) -> None:
     """`person` passes the report on; whoever is offered it next is the caller's choice. Somebody who knows
-    people in it loses sight of it at once. Raises Refused for a report that is closed or somebody else's."""
+    people in it loses sight of it at once, unless nobody would be left who decides. Raises Refused, also for a
+    report that is closed or somebody else's."""
     if found.state is report.State.CLOSED:
         raise Refused("", "This report is closed already.")
     if found.state is report.State.ACCEPTED and found.responsible_id != person:
@@ -135,6 +138,7 @@ def hand_on(db: Session, found: report.Coarse, person: int, reason: HandOnReason
         db.execute(insert(Referral).values(report_id=found.id, caseworker_id=person, due_at=now, **passed_on))
     report.tell_plan(db, found.id)
     if reason is HandOnReason.KNOWS_SOMEBODY:
+        check_left_out(db, found.id, {person}, at="reason")
         plan.leave_out(db, found.id, person)
     journal.write(db, now, Verb.HANDED_ON, actor=person, report=found.id)
 
@@ -159,15 +163,39 @@ def fall_due(db: Session, referral: int, now: datetime) -> None:
     _set_clock(db, referral, now, now, Referral.due_at > now)
 
 
+def is_another_unasked(db: Session, referral: int) -> bool:
+    """Whether somebody on the plan of this referral's report has not been asked yet. When all have, a message that
+    cannot be sent is no reason to begin again at once."""
+    report_id = report_of(db, referral)
+    if report_id is None:
+        return False
+    return bool({person for person, _ in plan.people(db, report_id)}.difference(asked(db, report_id)))
+
+
+def check_left_out(db: Session, report_id: int, gone: Collection[int], *, at: str) -> None:
+    """Whether somebody at a page may take these people off a plan: where there is an integrity officer one stays,
+    and where somebody decides somebody does. Raises Refused at the field `at`."""
+    people = plan.people(db, report_id)
+    before = {reason for _, reason in people} - {Reason.ON_DUTY}
+    after = {reason for person, reason in people if person not in gone} - {Reason.ON_DUTY}
+    if (Reason.INTEGRITY in before and Reason.INTEGRITY not in after) or (before and not after):
+        raise Refused(
+            at,
+            "Nobody independent would be left who decides about this report. An administrator adds another "
+            "integrity officer first.",
+        )
+
+
 def leave_out(
     db: Session, found: report.Coarse, people: Collection[int], now: datetime, *, by: int | None = None
 ) -> bool:
     """These people may not hear of a report any more: no row, no key, nothing that is brought to them. Who they
     are is written down nowhere. True when the report has to be brought to somebody else for it."""
-    theirs = {person for person, _ in plan.people(db, found.id)} | plan.holds(db, found.id)
-    gone = sorted(theirs.intersection(people))
+    gone = sorted(plan.concerned(db, found.id).intersection(people))
     if not gone:
         return False
+    open_ = found.state is not report.State.CLOSED
+    again = open_ and waiting_for(db, found.id) in gone
     for person in gone:
         plan.leave_out(db, found.id, person)
     brought = (
@@ -175,9 +203,7 @@ def leave_out(
         & Referral.caseworker_id.in_(gone)
         & Referral.state.in_([State.PENDING.value, State.ACCEPTED.value])
     )
-    revoked = db.scalars(update(Referral).where(brought).values(state=State.REVOKED.value).returning(Referral.id))
-    open_ = found.state is not report.State.CLOSED
-    again = bool(revoked.all()) and open_
+    db.execute(update(Referral).where(brought).values(state=State.REVOKED.value))
     if open_ and found.responsible_id in gone:
         report.release(db, found.id, now)
         again = True
@@ -215,18 +241,23 @@ def report_of(db: Session, referral: int) -> int | None:
 
 
 def overdue(db: Session, now: datetime, limit: int) -> list[int]:
-    """Pending referrals whose clock has run out, longest first, and those of people who have left meanwhile, or
-    that a clock gone wild put far ahead."""
-    gone = select(CaseWorker.id).where(~CaseWorker.active)
+    """Pending referrals whose clock has run out, longest first, and those of people who cannot be asked any more,
+    or that a clock gone wild put far ahead."""
+    gone = select(CaseWorker.id).where(~ANSWERING)
     late = (Referral.due_at <= now) | (Referral.due_at > now + FAR_AHEAD) | Referral.caseworker_id.in_(gone)
     waiting = Referral.state == State.PENDING.value
     return list(db.scalars(select(Referral.id).where(waiting, late).order_by(Referral.due_at).limit(limit)))
 
 
 def asked(db: Session, report_id: int) -> list[int]:
-    """The people a report has been brought to since it last changed its lane, in order; a person may recur."""
+    """The people a report has been brought to, in order; a person may recur."""
     where = (Referral.report_id == report_id) & (Referral.state != State.REVOKED.value)
     return list(db.scalars(select(Referral.caseworker_id).where(where).order_by(Referral.id)))
+
+
+def _may_take_over(db: Session, found: report.Coarse, person: int, now: datetime) -> bool:
+    role = db.scalar(select(CaseWorker.role).where(CaseWorker.id == person))
+    return role in DECIDE and found.due_at <= now
 
 
 def _set_clock(

@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework import journal, plan
+from gateway.casework.caseworker import ANSWERING, CaseWorker
 from gateway.casework.plan import Enclosed, Standing
 from gateway.casework.route import Step
 from gateway.casework.verb import Verb
@@ -289,11 +290,6 @@ def move(db: Session, report: int, lane: str, steps: Iterable[Step], now: dateti
     journal.write(db, now, Verb.MOVED, report=report)
 
 
-def open_reports(db: Session) -> list[int]:
-    """Every report that is not closed."""
-    return list(db.scalars(select(Report.id).where(Report.state != State.CLOSED.value)))
-
-
 def hear_accused(db: Session, report: int, *, known: bool) -> None:
     """It was said who did it, or who is in charge, and whoever else works at the mines may hear of it; or the
     answer was taken back. The newest counts."""
@@ -305,6 +301,15 @@ def release(db: Session, report: int, now: datetime) -> None:
     values = {"state": State.RECEIVED.value, "responsible_id": None, "dispatch_at": now}
     db.execute(update(Report).where(Report.id == report).values(values))
     tell_plan(db, report)
+
+
+def left_behind(db: Session, limit: int, report: int | None = None) -> list[int]:
+    """Reports, or this one, that somebody has taken who can answer for none any more."""
+    gone = select(CaseWorker.id).where(~ANSWERING)
+    where = (Report.state == State.ACCEPTED.value) & Report.responsible_id.in_(gone)
+    if report is not None:
+        where &= Report.id == report
+    return list(db.scalars(select(Report.id).where(where).limit(limit)))
 
 
 def extend_plan(db: Session, report: int, steps: Iterable[Step]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, bindparam, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from gateway.casework.caseworker import CaseWorker
+from gateway.casework.caseworker import ANSWERING, CaseWorker, answers
 from gateway.casework.letter import UNSEEN
 from gateway.casework.plan import Envelope, PlanEntry
 from gateway.casework.report import Addition, Outcome, Report, State, addition_place, place
@@ -49,7 +49,6 @@ class Opened:
     person's present key opens, if there is one."""
 
     row: Row
-    lane: str
     outcome: Outcome | None
     responsible_id: int | None
     month: str
@@ -143,16 +142,16 @@ def count(db: Session, reader: int, shelf: Shelf, *, at_most: int = 100) -> int:
     return db.scalar(select(func.count()).select_from(some)) or 0
 
 
-def without_anybody(db: Session) -> int:
-    """How many reports wait to be taken and have nobody on their plan who is at work."""
+def without_anybody(db: Session) -> bool:
+    """Whether a report waits to be taken and has nobody on its plan who can be asked."""
     somebody = (
         select(PlanEntry.report_id)
         .join(CaseWorker, CaseWorker.id == PlanEntry.caseworker_id)
-        .where(PlanEntry.report_id == Report.id, CaseWorker.active)
+        .where(PlanEntry.report_id == Report.id, ANSWERING)
         .exists()
     )
     waits = (Report.state == State.RECEIVED.value) & ~somebody
-    return db.scalar(select(func.count()).select_from(Report).where(waits)) or 0
+    return db.scalar(select(select(Report.id).where(waits).exists())) or False
 
 
 def open_for(db: Session, reader: int, report: int) -> Opened | None:
@@ -160,7 +159,6 @@ def open_for(db: Session, reader: int, report: int) -> Opened | None:
     row = db.execute(
         select(
             *_ROW,
-            Report.lane,
             Report.outcome,
             Report.responsible_id,
             Report.month,
@@ -171,12 +169,12 @@ def open_for(db: Session, reader: int, report: int) -> Opened | None:
         .join(Site, Site.id == Report.site_id, isouter=True)
         .join(CaseWorker, CaseWorker.id == Report.responsible_id, isouter=True)
         .join(Envelope, _opens_for(reader), isouter=True)
-        .where(Report.id == report, PlanEntry.caseworker_id == reader, PlanEntry.opened)
+        .where(Report.id == report, PlanEntry.caseworker_id == reader, PlanEntry.opened, answers(reader))
     ).one_or_none()
     if row is None:
         return None
     whole: Any = row
-    lane, outcome, responsible, month, story, envelope = whole[len(_ROW) :]
+    outcome, responsible, month, story, envelope = whole[len(_ROW) :]
     listed = _row(row)
     parts = [Part(place(report), None, listed.day, story)]
     additions = db.execute(
@@ -189,7 +187,7 @@ def open_for(db: Session, reader: int, report: int) -> Opened | None:
         Part(addition_place(report, number, author), name, day, sealed)
         for number, author, name, day, sealed in additions
     ]
-    return Opened(listed, lane, Outcome(outcome) if outcome else None, responsible, month, envelope, parts)
+    return Opened(listed, Outcome(outcome) if outcome else None, responsible, month, envelope, parts)
 
 
 def _opens_for(reader: int) -> ColumnElement[bool]:
@@ -230,7 +228,7 @@ class _Listed:
 
 def _listed(reader: int, shelf: Shelf, topics: Collection[str]) -> _Listed:
     report, plan = Report.__table__, PlanEntry.__table__
-    mine = (PlanEntry.caseworker_id == reader) & PlanEntry.opened.is_(True)
+    mine = (PlanEntry.caseworker_id == reader) & PlanEntry.opened.is_(True) & answers(reader)
     state = _STATES[shelf].value
     about = [Report.topic.in_(sorted(topics))] if topics else []
     if shelf is Shelf.MINE:

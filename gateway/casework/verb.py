@@ -17,7 +17,7 @@ class Verb(StrEnum):
     EXPIRED = "expired"
     OPENED = "opened"
     ACCEPTED = "accepted"
-    DECLINED = "declined"
+    RELEASED = "released"
     HANDED_ON = "handed_on"
     GRANTED = "granted"
     NOTED = "noted"
@@ -69,7 +69,7 @@ ATTESTS: Mapping[Verb, Kind] = {
     Verb.OFFERED: "report",
     Verb.EXPIRED: "report",
     Verb.ACCEPTED: "report",
-    Verb.DECLINED: "report",
+    Verb.RELEASED: "report",
     Verb.HANDED_ON: "report",
     Verb.GRANTED: "report",
     Verb.NOTED: "report",

@@ -10,7 +10,6 @@ from gateway.desk.doing import (
     grant_from_escrow,
     hand_on,
     leave_out,
-    leave_out_dependent,
     note,
 )
 from gateway.desk.entry import Reader
@@ -36,7 +35,6 @@ __all__ = [
     "grant_from_escrow",
     "hand_on",
     "leave_out",
-    "leave_out_dependent",
     "note",
     "open_number",
     "read",

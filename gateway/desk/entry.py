@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from gateway.casework import Refused, plan, report
 from gateway.runtime import Runtime, Unit
-from gateway.vault import Pair, SealBroken
+from gateway.vault import Pair, SealBroken, open_with
 
 T = TypeVar("T")
 
@@ -38,6 +38,17 @@ def opened_pair(rt: Runtime, reader: Reader, report_id: int, month: str, envelop
         return None
     try:
         return rt.vault.open_envelope(reader.id, reader.key, report.place(report_id), month, envelope)
+    except SealBroken:
+        return None
+
+
+def opened_part(
+    rt: Runtime, unit: Unit, reader: Reader, found: report.Coarse, place: str, sealed: bytes
+) -> bytes | None:
+    """What a sealed part of a report says; None when it does not open for this reader."""
+    pair = opened_pair(rt, reader, found.id, found.month, plan.envelope(unit.db, found.id, reader.id))
+    try:
+        return open_with(pair, place, sealed) if pair is not None else None
     except SealBroken:
         return None
 

@@ -49,6 +49,8 @@ class Letter:
     answered_on: date | None
     words: str = dataclasses.field(repr=False)
     answers: list[str] = dataclasses.field(repr=False)
+    to: str = dataclasses.field(repr=False, default="")
+    """What the reporter's own answers, when it is not the letter just before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,6 @@ class Reading:
     key (`locked`) nothing of the story is here, and `holders` are the colleagues who can give it."""
 
     row: shelf.Row
-    lane: str
     outcome: report.Outcome | None
     responsible_id: int | None
     answers: list[Answer] = dataclasses.field(repr=False)
@@ -101,7 +102,6 @@ def read(rt: Runtime, reader: Reader, report_id: int) -> Reading | None:
             letter.seen(unit.db, report_id, written[-1].number, rt.today())
     return Reading(
         row=opened.row,
-        lane=opened.lane,
         outcome=opened.outcome,
         responsible_id=opened.responsible_id,
         answers=answers,
@@ -141,16 +141,20 @@ def _open(pair: Pair, parts: Sequence[shelf.Part]) -> tuple[list[Answer], list[N
 
 def _open_letters(pair: Pair, rows: Sequence[letter.Row]) -> tuple[list[Letter], int]:
     letters: list[Letter] = []
+    written: dict[int, str] = {}
     broken = 0
     for row in rows:
         try:
             body = json.loads(open_with(pair, row.place, row.sealed))
+            answers, to = list[str](), ""
             if row.author_id is None:
                 (one,) = body["answers"]
-                words, answers = one["words"], []
+                words, number = one["words"], body["to"]
+                to = written.get(number, "") if number != row.number - 1 else ""
             else:
                 words, answers = body["text"], list(body["answers"])
-            letters.append(Letter(row.kind, row.author, row.day, row.read_on, row.answered_on, words, answers))
+                written[row.number] = words
+            letters.append(Letter(row.kind, row.author, row.day, row.read_on, row.answered_on, words, answers, to))
         except (SealBroken, ValueError, TypeError, KeyError):
             broken += 1
     return letters, broken

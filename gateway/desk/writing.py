@@ -17,17 +17,18 @@ from gateway.casework.contact import How, Reach
 from gateway.casework.letter import Kind
 from gateway.casework.report import Outcome
 from gateway.casework.verb import Verb
-from gateway.desk.entry import Reader, change, held_pair, opened_pair
-from gateway.flows.definition import ANSWERS, LETTER
+from gateway.desk.entry import Reader, change, held_pair, opened_pair, opened_part
+from gateway.flows.definition import ANSWER_SEPTETS, ANSWERS, LETTER
 from gateway.runtime import Runtime, Unit
-from gateway.vault import SealBroken, open_with
+from gateway.vault import SealBroken
 
 REASON_LETTERS = 200
 OWN = ""
 """Stands for no ready sentence: the words are the case worker's own."""
 _SCREENS = {Kind.MESSAGE: "letter", Kind.QUESTION: "question", Kind.CLOSING: "closed"}
 _PLACES = {Kind.MESSAGE: "message", Kind.QUESTION: "question", Kind.CLOSING: "closing"}
-_NUMBER = re.compile(r"\d(?:[ .+-]*\d){6,}")
+_HOW_MANY = re.compile(r"\b(combien|how many|how old|quel age|ngapi|boni|mbula)\b")
+"""Words of a question that a bare number answers, in the languages of the phone, without accents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +45,35 @@ class Draft:
         return text.septets(self.screen)
 
 
-def draft(rt: Runtime, language: str, ready: str, words: str) -> Draft:
-    """A ready sentence, or own words when `ready` is OWN, as the reporter would see it in `language`. Raises
-    Refused."""
+def draft(rt: Runtime, language: str, ready: str, words: str, choices: str = "") -> Draft:
+    """A ready sentence, or own words when `ready` is OWN, as the reporter would see it in `language`; `choices`,
+    one a line, make the own words a question that lists its answers. Raises Refused."""
     if ready == OWN:
-        return _drafted(rt, language, Kind.MESSAGE, checked(words, Kind.MESSAGE, "letter"), ())
+        answers = _choices(choices)
+        kind = Kind.QUESTION if answers else Kind.MESSAGE
+        words = checked(words, kind, "letter")
+        if not answers and _HOW_MANY.search(text.to_ascii(words).lower()):
+            raise Refused(
+                "choices", "A question that a number answers lists its answers: on the phone 0 leads back."
+            )
+        return _drafted(rt, language, kind, words, answers)
     if ready not in rt.book.letters:
         raise Refused("ready", "Choose a sentence, or write your own.")
-    if words.strip():
+    if words.strip() or choices.strip():
         raise Refused("letter", "Choose a sentence or write your own words, not both.")
     chosen = rt.book.letters[ready]
     kind = Kind.QUESTION if chosen.answers else Kind.MESSAGE
     return _drafted(rt, language, kind, chosen.text[language], tuple(one[language] for one in chosen.answers))
 
 
-def write(rt: Runtime, reader: Reader, report_id: int, ready: str, words: str) -> bool:
+def write(rt: Runtime, reader: Reader, report_id: int, ready: str, words: str, choices: str = "") -> bool:
     """Send a letter; whether the one SMS that the reporter asked for leaves with it. Raises Refused."""
 
     def do(unit: Unit, found: report.Coarse, now: datetime) -> bool:
         _mine(found, reader)
-        made = draft(rt, found.language, ready, words)
+        if found.silent:
+            raise Refused("", "The reporter has asked to withdraw: their code shows nothing any more.")
+        made = draft(rt, found.language, ready, words, choices)
         if _was_last(rt, unit, reader, found, made):
             return False  # the button was pressed twice on a slow line
         _seal(rt, unit, reader, found, made.kind, made.text, made.answers)
@@ -120,13 +130,34 @@ def checked(words: str, kind: Kind, at: str) -> str:
     most, has = LETTER[_PLACES[kind]], text.septets(words)
     if not words:
         raise Refused(at, "Write something, or choose a sentence.")
-    if bad := text.offenders(words):
-        raise Refused(at, "A phone cannot show these letters: %(letters)s.", letters=" ".join(sorted(bad)))
-    if _NUMBER.search(words):
-        raise Refused(at, "No number may stand here: somebody else may read this screen.")
+    _check_letters(words, at)
     if has > most:
         raise Refused(at, "The screen has room for %(most)s letters; this has %(has)s.", most=most, has=has)
     return words
+
+
+def _check_letters(words: str, at: str) -> None:
+    if bad := text.offenders(words):
+        raise Refused(at, "A phone cannot show these letters: %(letters)s.", letters=" ".join(sorted(bad)))
+    if text.NUMBER.search(words):
+        raise Refused(at, "No number may stand here: somebody else may read this screen.")
+
+
+def _choices(typed: str) -> tuple[str, ...]:
+    """The answers that a question lists, one a line. Raises Refused."""
+    answers = tuple(dict.fromkeys(" ".join(line.split()) for line in typed.splitlines() if line.strip()))
+    if len(answers) == 1 or len(answers) > len(ANSWERS):
+        raise Refused("choices", "Two answers at least, %(most)s at most, one a line.", most=len(ANSWERS))
+    for answer in answers:
+        _check_letters(answer, "choices")
+        if text.septets(answer) > ANSWER_SEPTETS:
+            raise Refused(
+                "choices",
+                "An answer has room for %(most)s letters: %(answer)s",
+                most=ANSWER_SEPTETS,
+                answer=answer,
+            )
+    return answers
 
 
 def _drafted(rt: Runtime, language: str, kind: Kind, words: str, answers: tuple[str, ...]) -> Draft:
@@ -144,13 +175,16 @@ def _seal(
     words: str,
     answers: tuple[str, ...],
 ) -> None:
-    body = json.dumps({"version": 1, "text": words, "answers": answers}, ensure_ascii=False).encode("utf-8")
     try:
-        letter.write(unit.db, rt.vault, found, rt.today(), kind, body, reader.id)
+        letter.write(unit.db, rt.vault, found, rt.today(), kind, _body(words, answers), reader.id)
     except SealBroken:
         raise Refused(
             "", "Nothing can be written to this reporter: the report is older than letters, or was changed."
         ) from None
+
+
+def _body(words: str, answers: tuple[str, ...]) -> bytes:
+    return json.dumps({"version": 1, "text": words, "answers": answers}, ensure_ascii=False).encode("utf-8")
 
 
 def _remind(rt: Runtime, unit: Unit, reader: Reader, found: report.Coarse) -> bool:
@@ -176,13 +210,8 @@ def _was_last(rt: Runtime, unit: Unit, reader: Reader, found: report.Coarse, mad
     rows = letter.of_report(unit.db, found.id)
     if not rows or rows[-1].author_id != reader.id or rows[-1].read_on is not None:
         return False
-    pair = opened_pair(rt, reader, found.id, found.month, plan.envelope(unit.db, found.id, reader.id))
-    try:
-        return (
-            pair is not None and json.loads(open_with(pair, rows[-1].place, rows[-1].sealed))["text"] == made.text
-        )
-    except (SealBroken, ValueError, KeyError):
-        return False
+    said = opened_part(rt, unit, reader, found, rows[-1].place, rows[-1].sealed)
+    return said == _body(made.text, made.answers)
 
 
 def _mine(found: report.Coarse, reader: Reader) -> None:

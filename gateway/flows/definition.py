@@ -36,8 +36,8 @@ HOME = "00"
 """Where `Action.to` says that key: no screen can be called so."""
 SITES, TIPS = LISTS = ("sites", "tips")
 SITE_CODE, CODE, NUMBER = CHECKS = ("site_code", "code", "number")
-FILE, ADD, LETTER_ACT, RATE, WITHDRAW, CONSENT, *_ = ACTS = (
-    "file", "add", "letter", "rate", "withdraw", "consent", "accept",
+FILE, ADD, LETTER_ACT, RATE, WITHDRAW, CONSENT = ACTS = (
+    "file", "add", "letter", "rate", "withdraw", "consent",
 )  # fmt: skip
 BY_CODE, ERASABLE = QUESTIONS = ("code", "withdraw")
 NOTHING = "nothing"

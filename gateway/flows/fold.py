@@ -1,6 +1,5 @@
 """A dialogue is a list of key presses, and a turn is a fold over it: no clock, no store, no chance."""
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
@@ -39,7 +38,6 @@ from gateway.flows.screen import offered, pages
 MOST_LETTERS = 480
 WRONG_KEYS = 3
 
-_NUMBER = re.compile(r"\d(?:[ .+-]*\d){6,}")
 _REMOVED = "[...]"
 _LONGEST_WORD = 40
 
@@ -156,8 +154,10 @@ class _Walk:
             to = action.answers[reply.answer]
             if reply.values or action.ask == BY_CODE:
                 values = {name: " ".join(text.to_gsm7(told).split()) for name, told in reply.values.items()}
-            if action.ask == BY_CODE:
-                about = (0, None) if reply.answer == NOTHING else (upto, typed)
+            if reply.answer == NOTHING:
+                about = (0, None)
+            elif action.ask == BY_CODE:
+                about = (upto, typed)
         self.wrong = 0
         self.line = None
         if to == HOME:
@@ -310,7 +310,7 @@ class _Walk:
             self._wrong_key()
             return at + 1
         whole = "*".join(inputs[at:])
-        words, numbers = _NUMBER.subn(_REMOVED, text.clean(whole, len(whole)))
+        words, numbers = text.NUMBER.subn(_REMOVED, text.clean(whole, len(whole)))
         self._press(self.screen.typed, words[:MOST_LETTERS].rstrip(), len(inputs))
         if numbers and self.screen.ends:
             self.line = self.book.roles.number_removed

@@ -22,16 +22,18 @@ def one_by_one(
     job: str,
     rows: list[int],
     work: Callable[[int], object],
-    put_off: Callable[[Any, int, datetime, datetime], None],
+    put_off: Callable[[Any, int, datetime, datetime], None] | None = None,
 ) -> int:
     """Do `work` for each row. One that fails is put off for a minute, so that it never holds up those behind it:
-    `put_off` is given the session, the row, until when, and the present moment. Returns how many rows there
-    were."""
+    `put_off` is given the session, the row, until when, and the present moment; without it, the row has its turn
+    again in the next round. Returns how many rows there were."""
     for row in rows:
         try:
             work(row)
         except Exception as error:
             log.warn("row.failed", error=error, job=job)
+            if put_off is None:
+                continue
             with suppress(Unavailable), rt.begin() as unit:
                 now = rt.now()
                 put_off(unit.db, row, now + NOBODY_WAIT, now)
@@ -69,10 +71,10 @@ def bring(
             return False
     plan.show_at_once(unit.db, found.id, route.at_once(found.lane, people))
     asked = referral.asked(unit.db, found.id)
-    person = to or _next(rt, unit, found, asked, by)
+    person = to or _next(unit, found, asked, by)
     if person is None:
         log.warn("report.nobody", lane=found.lane, severity=found.severity)
-        report.reconsider(unit.db, found, severity=found.severity, dispatch_at=now + NOBODY_WAIT)
+        report.set_dispatch(unit.db, found.id, now + NOBODY_WAIT)
         journal.write(unit.db, now, Verb.CLOCK_SET, report=found.id)
         return False
     steps = rt.book.severities[found.severity].accept
@@ -84,14 +86,20 @@ def bring(
     return True
 
 
-def _next(rt: Runtime, unit: Unit, found: report.Coarse, asked: list[int], by: int | None) -> int | None:
+def _next(unit: Unit, found: report.Coarse, asked: list[int], by: int | None) -> int | None:
     """Who comes next: the first of the plan not yet asked; after the last, those who answer for the rest, in
-    turn, so that an unanswered report is never silent."""
+    turn, so that an unanswered report is never silent. What its reporter asks to withdraw goes to those who decide
+    about it."""
     planned = plan.people(unit.db, found.id)
-    if not planned:
+    if all(reason == route.Reason.ON_DUTY.value for _, reason in planned):  # or nobody at all
         report.extend_plan(unit.db, found.id, _fresh(unit, found))
         planned = plan.people(unit.db, found.id)
-    planned = [(person, reason) for person, reason in planned if person != by]
+    deciding = found.silent and any(reason != route.Reason.ON_DUTY.value for _, reason in planned)
+    planned = [
+        (person, reason)
+        for person, reason in planned
+        if person != by and not (deciding and reason == route.Reason.ON_DUTY.value)
+    ]
     fresh_people = [person for person, _ in planned if person not in asked]
     if fresh_people:
         return fresh_people[0]

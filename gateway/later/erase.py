@@ -3,9 +3,8 @@ report needs any more. Whoever is killed in between goes on where it stood."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from gateway import log
 from gateway.casework import erasure
@@ -13,6 +12,7 @@ from gateway.later.dispatch import one_by_one
 from gateway.runtime import Runtime
 
 BATCH = 100
+ONE_DAY = timedelta(days=1)
 MOST = 500
 """Reports of one round: the clock has other things to do, and comes back."""
 
@@ -28,7 +28,7 @@ def erase(rt: Runtime) -> int:
         if not fresh or done >= MOST:
             break
         tried.update(fresh)
-        done += one_by_one(rt, "erase", fresh, partial(_one, rt), _stays)
+        done += one_by_one(rt, "erase", fresh, partial(_one, rt))
     _destroy_months(rt)
     return done
 
@@ -44,19 +44,22 @@ def _one(rt: Runtime, report_id: int) -> None:
         erasure.erase(unit.db, report_id, now)
 
 
-def _stays(db: Any, report_id: int, until: datetime, now: datetime) -> None:
-    """One that failed has its turn again in the next round."""
-
-
 def _destroy_months(rt: Runtime) -> None:
     """The keys of months whose reports are all erased: from then on no old copy of the database opens either. A
-    month in which a report could still be erased late is left alone."""
+    month of which this database has never erased a report has to be older than anything that is kept: it may be an
+    empty database that was laid beside the keys by mistake."""
     oldest = erasure.before(rt.now(), max(rt.book.kept.values()))
     try:
+        months = rt.vault.months.months()
+        if not months:
+            return  # a directory that is away
+        day, _, _ = rt.vault.days.overlapping(rt.today())
         with rt.db.read() as db:
-            used = erasure.months_in_use(db)
-        for month in rt.vault.months.months():
-            if month < f"{oldest:%Y-%m}" and month not in used:
-                rt.vault.months.destroy(month, rt.today())
+            used, erased = erasure.months_in_use(db), erasure.months_erased(db)
+        # Not the month that has just ended: a filing of yesterday's may be under way.
+        for month in months:
+            over = month in erased and month < f"{day.replace(day=1) - ONE_DAY:%Y-%m}"
+            if (over or month < f"{oldest:%Y-%m}") and month not in used:
+                rt.vault.months.destroy(month, day)
     except (OSError, ValueError) as error:
         log.warn("keys.not_destroyed", error=error)

@@ -91,7 +91,7 @@ def _failed(rt: Runtime, due: message.Due, why: str) -> None:
 
 
 def _fall_due(rt: Runtime, unit: Unit, failed: int | None) -> None:
-    """A person whom no SMS reaches is not waited for."""
-    if failed is not None:
+    """A person whom no SMS reaches is not waited for, as long as there is another to ask."""
+    if failed is not None and referral.is_another_unasked(unit.db, failed):
         referral.fall_due(unit.db, failed, rt.now())
         unit.nudge("escalate")

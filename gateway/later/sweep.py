@@ -10,6 +10,7 @@ from gateway.casework import journal, message, reminder, report
 from gateway.casework.verb import Verb
 from gateway.later.dispatch import dispatch, one_by_one
 from gateway.later.escalate import escalate
+from gateway.later.exclude import exclude
 from gateway.later.send import send
 from gateway.runtime import Runtime
 
@@ -24,7 +25,8 @@ def sweep(rt: Runtime) -> int:
     with rt.db.read() as db:
         waiting = report.to_dispatch(db, due, BATCH)
         outbox = message.is_due(db, due) or reminder.is_due(db, due)
-    done = one_by_one(rt, "dispatch", waiting, partial(dispatch, rt), _put_off) + escalate(rt)
+    done = exclude(rt)  # before anybody is told of anything
+    done += one_by_one(rt, "dispatch", waiting, partial(dispatch, rt), _put_off) + escalate(rt)
     if outbox or done:
         done += send(rt)
     return done

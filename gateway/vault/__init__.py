@@ -167,6 +167,21 @@ class Vault:
         except KeyError:
             raise SealBroken("the key of that week is gone") from None
 
+    def seal_letter(self, place: str, reply: bytes, month: str, body: bytes) -> bytes:
+        """What a reporter's code opens: sealed to their reply key, and locked by the key of the report's month.
+        Raises SealBroken when that key is gone."""
+        try:
+            return seal(self.months.key(month), place, seal_to(reply, place, body))
+        except KeyError:
+            raise SealBroken("the key of that month is gone") from None
+
+    def open_letter(self, reply: Pair, place: str, month: str, blob: bytes) -> bytes:
+        """Raises SealBroken, also when the month's key has been destroyed."""
+        try:
+            return open_with(reply, place, unseal(self.months.key(month), place, blob))
+        except KeyError:
+            raise SealBroken("the key of that month is gone") from None
+
     def open_envelope(self, reader: int | str, key: Pair, place: str, month: str, envelope: bytes) -> Pair:
         """The report's pair, for the person (or `"escrow"`) whom the envelope was made for. Raises SealBroken,
         also when the month's key has been destroyed."""

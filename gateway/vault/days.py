@@ -14,11 +14,12 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from gateway import log
 from gateway.vault.directory import DAY, SERVER, KeyDirectory
+from gateway.vault.months import is_beyond
 from gateway.vault.seal import keyed
 
 ONE_DAY = timedelta(days=1)
@@ -41,6 +42,8 @@ class _State:
     keys: dict[date, bytes] = field(repr=False)
     ahead: date | None
     """The clock that was last found too far ahead to be believed."""
+    doubted: bool
+    """Begun anew on a clock that nothing in the directory vouches for."""
     seen: object
     until: float
 
@@ -71,10 +74,15 @@ class DayKeys:
         """Whether the ratchet's day is more than a day ahead of the clock: nothing steps until that day comes."""
         return self._stepped(clock).day - clock > ONE_DAY
 
+    def doubted(self, clock: date) -> bool:
+        """Whether the ratchet was lost and begun anew on a clock far ahead of the months that were made: reports
+        are taken on it, but nothing is erased by it until `step`."""
+        return self._stepped(clock).doubted
+
     def step(self, clock: date) -> None:
         """Begin anew at the clock's day, whichever way the ratchet was wrong: a person says that it is right."""
         with self._directory.locked(LOCK):
-            self._keep(*self._begun(_bounded(clock)), write=True)
+            self._keep(_bounded(clock), secrets.token_bytes(32), write=True)
 
     def _stepped(self, clock: date) -> _State:
         state = self._state
@@ -82,30 +90,33 @@ class DayKeys:
             if self._ticks() < state.until:
                 return state
             if self._unchanged(state):
-                self._state = state = _State(state.day, state.keys, state.ahead, state.seen, self._ticks() + CHECK)
+                self._state = state = replace(state, until=self._ticks() + CHECK)
                 return state
         clock = _bounded(clock)
         with self._directory.locked(LOCK):
             loaded = self._load()
-            day, chain = loaded or self._begun(clock)
+            day, chain, doubted = loaded or (clock, secrets.token_bytes(32), is_beyond(self._directory, clock))
             known = day
             if day < clock and (clock - day <= FAR or day == EARLIEST):
                 for _ in range((clock - day).days):
                     chain = keyed(chain, b"", "day step")
                 day = clock
             try:
-                return self._keep(day, chain, clock, write=loaded is None or day != known)
+                return self._keep(day, chain, clock, doubted=doubted, write=loaded is None or day != known)
             except OSError as error:
                 if loaded is None:
                     raise  # keys that nobody else can know would file everything twice
                 # Whoever steps the same file has the same keys; it is written when the disk takes it again.
                 log.warn("keys.day_unwritten", error=error)
-                return self._keep(day, chain, clock, write=None)
+                return self._keep(day, chain, clock, doubted=doubted, write=None)
 
-    def _keep(self, day: date, chain: bytes, clock: date | None = None, *, write: bool | None) -> _State:
+    def _keep(
+        self, day: date, chain: bytes, clock: date | None = None, *, doubted: bool = False, write: bool | None
+    ) -> _State:
         """The state in memory; on disk as well, or there already, or (None) not to be had there."""
         if write:
-            self._directory.write(DAY, json.dumps({"day": day.isoformat(), "chain": chain.hex()}))
+            said = {"day": day.isoformat(), "chain": chain.hex()} | ({"doubted": True} if doubted else {})
+            self._directory.write(DAY, json.dumps(said))
         ahead = clock if clock is not None and clock > day else None
         if ahead is not None and not self._warned:
             log.warn("keys.clock_ahead", count=(ahead - day).days)
@@ -115,7 +126,7 @@ class DayKeys:
             keys[each] = keyed(chain, b"", "day key")
             chain = keyed(chain, b"", "day step")
         seen = "nothing" if write is None else self._directory.seen(DAY)
-        self._state = state = _State(day, keys, ahead, seen, self._ticks() + CHECK)
+        self._state = state = _State(day, keys, ahead, doubted, seen, self._ticks() + CHECK)
         return state
 
     def _unchanged(self, state: _State) -> bool:
@@ -126,20 +137,17 @@ class DayKeys:
             pass
         return True  # a directory that is away changes nothing before the next day
 
-    def _load(self) -> tuple[date, bytes] | None:
-        """The ratchet's day and yesterday's chain value; None for a lost or broken file."""
+    def _load(self) -> tuple[date, bytes, bool] | None:
+        """The ratchet's day, yesterday's chain value, and whether the day is doubted; None for a lost or broken
+        file."""
         try:
             state = json.loads(self._directory.read(DAY) or "")
             day, chain = date.fromisoformat(state["day"]), bytes.fromhex(state["chain"])
             if len(chain) == 32 and EARLIEST <= day <= LATEST:
-                return day, chain
+                return day, chain, "doubted" in state
         except (OSError, ValueError, KeyError, TypeError):
             pass
         return None
-
-    @staticmethod
-    def _begun(clock: date) -> tuple[date, bytes]:
-        return clock, secrets.token_bytes(32)
 
 
 def _bounded(clock: date) -> date:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
+from gateway.vault.directory import KeyDirectory
 from gateway.vault.disk import MONTH, period_file
 from gateway.vault.periods import PeriodKeys
 
 AHEAD = 24
 """Months made ahead, so that a directory that takes no writing for long still takes reports."""
+SURE = 1
+"""Months that a lost clock may be ahead of the last one that is known to have come, and be believed."""
 
 
 class MonthKeys(PeriodKeys):
@@ -48,8 +51,8 @@ class MonthKeys(PeriodKeys):
         return [month for month in self._directory.month_names() if month not in gone]
 
     def destroy(self, month: str, today: date) -> None:
-        """Erase a month's key, here and in the mirror (in one that is away, when it is back); doing it again does
-        no harm. Raises ValueError, with words for a person, for a month that is not past or never was."""
+        """Erase a month's key; the mirror is brought into step by the caller. Doing it again does no harm. Raises
+        ValueError, with words for a person, for a month that is not past or never was."""
         if not MONTH.fullmatch(month):
             raise ValueError("Write the month as a year and two digits: 2026-11.")
         if month >= f"{today:%Y-%m}":
@@ -58,7 +61,16 @@ class MonthKeys(PeriodKeys):
             if month not in self.destroyed() and month not in self._directory.month_names():
                 raise ValueError(f"There is no key of {month}.")
             self._erase(month)
-        self._directory.bring_into_step()
+
+
+def is_beyond(directory: KeyDirectory, clock: date) -> bool:
+    """Whether this clock is further on than the months that were made tell: they reach AHEAD of the last one that
+    came. A directory without any tells nothing."""
+    names = directory.month_names()
+    if not names:
+        return False
+    year, month = map(int, names[-1].split("-"))
+    return clock.year * 12 + clock.month > year * 12 + month - AHEAD + SURE
 
 
 def ahead(today: date) -> list[str]:

@@ -31,6 +31,11 @@ def troubles(directory: KeyDirectory, days: DayKeys, months: MonthKeys, today: d
             f"the day keys are at {day} and the clock at {today}: set the clock right, then "
             "`python3 -m gateway keys step`"
         )
+    elif days.doubted(today):
+        found.append(
+            f"the day keys were lost and begun anew at {day}, later than expected, and nothing is erased: is the "
+            "clock right? Then `python3 -m gateway keys step`"
+        )
     if escrow.public(directory) is None and not demo:
         found.append(
             "no escrow: reports whose readers lose their keys are lost; `python3 -m gateway keys escrow new`"

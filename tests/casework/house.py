@@ -132,6 +132,7 @@ class House:
         code_token: bytes | None = None,
         reference: str | None = None,
         reply: bytes | None = None,
+        day: date = DAY,
     ) -> int:
         """File a report; people of the plan may be bare ids, who then see it only when it is brought to them."""
         made = secrets.randbits(62) + 1
@@ -146,8 +147,8 @@ class House:
             lane=lane,
             site_id=site,
             language="fr",
-            day=DAY,
-            key=self.keys.report_key(report.place(made), DAY, readers, reply or new_pair().public),
+            day=day,
+            key=self.keys.report_key(report.place(made), day, readers, reply or new_pair().public),
             body=b"what was said",
             dispatch_at=dispatch_at,
             due_at=due_at,

@@ -45,9 +45,9 @@ MONTHS = st.integers(min_value=1, max_value=60)
 
 
 def closed(house: House, at: datetime, lane: str = "child", **details: str) -> int:
-    """A report that was closed then."""
+    """A report that was filed and closed then."""
     worker = house.person()
-    made = house.filed([worker], lane=lane, **details)  # type: ignore[arg-type]
+    made = house.filed([worker], lane=lane, day=at.date(), **details)  # type: ignore[arg-type]
     house.do(lambda db: journal.write(db, START, Verb.FILED, report=made))
     house.offer(made, worker)
     house.accept(made, worker)
@@ -161,8 +161,9 @@ def test_what_was_opened_once_more_begins_its_time_anew(house: House) -> None:
 
 
 def test_what_was_withdrawn_is_due_like_anything_else(house: House) -> None:
-    made = house.filed([house.person()])
-    house.do(lambda db: closing.withdraw(db, house.lock(db, made), before(START, 24) - SECOND))
+    then = before(START, 24) - SECOND
+    made = house.filed([house.person()], day=then.date())
+    house.do(lambda db: closing.withdraw(db, house.lock(db, made), then))
     assert due(house) == [made]
 
 
@@ -193,6 +194,18 @@ def test_what_is_not_there_is_not_due(house: House) -> None:
     assert not house.do(erasure.is_due, 999, KEPT, DAY, START)
 
 
+def test_what_a_clock_that_was_behind_has_closed_is_not_old(house: House) -> None:
+    """The month of its key tells how old it can be."""
+    worker = house.person()
+    made = house.filed([worker])
+    house.offer(made, worker)
+    house.accept(made, worker)
+    house.close(made, worker, before(START, 70))
+    assert due(house) == []
+    assert due(house, before(START, -24) - timedelta(days=31)) == []
+    assert due(house, before(START, -24)) == [made]
+
+
 # What goes, and what remains.
 
 
@@ -219,7 +232,7 @@ def test_the_second_step_takes_every_row_of_every_table_but_the_journal_s(house:
             message.queue(db, referral.offer(db, one, worker, START, START), message.Kind.ALERT, START)
             report.add(db, house.keys, found, DAY, b"more")
             letter.write(db, house.keys, found, DAY, letter.Kind.CLOSING, b"last words", worker)
-            letter.answer(db, house.keys, found, DAY, b"an answer")
+            letter.answer(db, house.keys, found, DAY, b"an answer", 1)
             contact.keep(db, house.keys, found, DAY, Reach(How.SMS, "+243990000001", "", "12"))
 
         house.do(fill)
@@ -343,11 +356,13 @@ def test_a_report_that_comes_back_from_an_old_copy_is_found_out(house: House) ->
 def test_the_months_that_reports_still_need_are_told(house: House) -> None:
     assert house.ask(erasure.months_in_use) == set()
     made = closed(house, before(START, 30))
-    assert house.ask(erasure.months_in_use) == {f"{DAY:%Y-%m}"}
+    assert house.ask(erasure.months_in_use) == {"2024-05"}
     house.do(erasure.destroy_keys, made, START)
-    assert house.ask(erasure.months_in_use) == {f"{DAY:%Y-%m}"}, "until its rows are gone"
+    assert house.ask(erasure.months_in_use) == {"2024-05"}, "until its rows are gone"
+    assert house.ask(erasure.months_erased) == set()
     house.do(erasure.erase, made, START)
     assert house.ask(erasure.months_in_use) == set()
+    assert house.ask(erasure.months_erased) == {"2024-05"}
 
 
 def test_an_old_copy_of_an_envelope_opens_until_its_month_is_destroyed(house: House) -> None:

@@ -85,7 +85,7 @@ def theirs(*named: int, organisations: frozenset[int] = frozenset()) -> set[int]
 
 
 def found(words: str) -> set[int]:
-    return exclusion.by_words(PEOPLE, ORGANISATIONS, words)
+    return set(exclusion.by_words(PEOPLE, ORGANISATIONS, words).all)
 
 
 # How people write a name. None of this looks at how the screening reads one.
@@ -340,8 +340,8 @@ def test_what_anybody_says_of_a_mine_names_no_organisation() -> None:
 def test_an_organisation_of_such_words_alone_is_named_by_all_of_them_together() -> None:
     service = Row(8, "Service des Mines", Kind.MINE_SERVICE, ())
     worker = one(1, organisation=8, kind=Kind.MINE_SERVICE)
-    assert exclusion.by_words([worker], [service], "les gens du service des mines") == {1}
-    assert exclusion.by_words([worker], [service], "mon service dans les mines") == set()
+    assert exclusion.by_words([worker], [service], "les gens du service des mines").all == {1}
+    assert exclusion.by_words([worker], [service], "mon service dans les mines").all == set()
 
 
 def one(
@@ -383,25 +383,25 @@ def test_a_name_with_an_apostrophe_is_found_with_and_without_one() -> None:
 def test_a_torn_name_whose_piece_looks_like_a_title_is_found() -> None:
     farmer = one(1, name="Mamazizi Yangumi", organisation=1)
     for words in ("mama zizi", "ya ngumi", "Mme Mama-zizi"):
-        assert exclusion.by_words([farmer], [], words) == {1}, words
+        assert exclusion.by_words([farmer], [], words).all == {1}, words
 
 
 def test_a_short_part_of_a_name_is_found_as_it_is_and_not_with_a_slip() -> None:
     """One letter of four is too much: every other word would be somebody."""
     short = one(1, name="Paka Mti", organisation=1)
-    assert exclusion.by_words([short], [], "ni Paka") == {1}
-    assert exclusion.by_words([short], [], "ni paca") == {1}
-    assert exclusion.by_words([short], [], "mti, pata, taka, pka") == set()
+    assert exclusion.by_words([short], [], "ni Paka").all == {1}
+    assert exclusion.by_words([short], [], "ni paca").all == {1}
+    assert exclusion.by_words([short], [], "mti, pata, taka, pka").all == set()
 
 
 def test_a_name_of_short_words_is_found_when_they_stand_together() -> None:
     short = one(1, name="Ua Bo", organisation=1)
-    assert exclusion.by_words([short], [], "chez ua bo") == exclusion.by_words([short], [], "wabo") == {1}
-    assert exclusion.by_words([short], [], "ua la bo") == set()
+    assert exclusion.by_words([short], [], "chez ua bo").all == exclusion.by_words([short], [], "wabo").all == {1}
+    assert exclusion.by_words([short], [], "ua la bo").all == set()
 
 
 def test_a_name_without_a_letter_is_found_nowhere() -> None:
-    assert exclusion.by_words([one(1, name="—", organisation=1)], [], "— - 12 ? nani") == set()
+    assert exclusion.by_words([one(1, name="—", organisation=1)], [], "— - 12 ? nani").all == set()
 
 
 ORDINARY = """\
@@ -516,7 +516,7 @@ def test_as_long_as_nobody_is_accused_only_independent_people_hear_of_it() -> No
 def test_whoever_belongs_to_no_organisation_is_dependent_until_placed_and_takes_nobody_along() -> None:
     people = [one(1, name="Twiga"), one(2), one(3, supervisor=1)]
     assert exclusion.dependent(people) == {1, 2, 3}
-    assert exclusion.by_words(people, [], "twiga") == {1, 3}, "not everybody else without one"
+    assert exclusion.by_words(people, [], "twiga").all == {1, 3}, "not everybody else without one"
 
 
 def test_whom_somebody_answers_to_in_another_organisation_still_hears_of_it() -> None:
@@ -560,3 +560,68 @@ def test_circles_end_and_everything_that_follows_is_there_and_nothing_else(
         return False
 
     assert left_out == {id_ for id_ in range(8) if reaches(id_)}
+
+
+# How sure it is, and that somebody is left.
+
+GIVEN = (
+    "Jean", "Jeanne", "Marie", "Joseph", "Joséphine", "Pierre", "Paul", "Pauline", "Christian", "Christine",
+    "Patrick", "Patience", "Espérance", "Grâce", "Rose", "Ange", "Dieudonné", "Fidèle", "Noël", "Pascal", "Serge",
+    "Sylvie", "Thérèse", "Véronique", "Benjamin", "Emmanuel", "Gloire", "Merveille", "Trésor", "Banze",
+)  # fmt: skip
+"""Words that many are called by; a word alone names nobody."""
+
+
+def test_in_an_ordinary_sentence_a_common_given_name_is_found_where_it_stands_and_nowhere_else() -> None:
+    for name in GIVEN:
+        person = one(1, name=f"{name} Mkorosho", organisation=1)
+        for sentence in ORDINARY:
+            stands = exclusion._plain(name) in exclusion._words(exclusion._plain(sentence))
+            assert bool(exclusion.by_words([person], [], sentence).all) is stands, (name, sentence)
+    for name, sentence in (
+        ("Marie", "Mon mari n'est pas rentré du puits"),
+        ("Jeanne", "Je ne sais pas où il est"),
+        ("Banze", "Sa mère est partie à la banque"),
+    ):
+        person = one(1, name=f"{name} Mkorosho", organisation=1)
+        assert exclusion.by_words([person], [], sentence).all == set()
+        assert exclusion.by_words([person], [], f"{sentence}, chez {name.upper()}").all == {1}
+
+
+def test_a_given_name_that_is_also_a_word_is_found_as_it_is() -> None:
+    for name in ("Pierre", "Rose", "Grâce"):
+        person = one(1, name=f"{name} Mkorosho", organisation=1)
+        assert exclusion.by_words([person], [], f"la {name.lower()} est là").all == {1}
+        assert exclusion.by_words([person], [], f"des {name.lower()}s sont là").all == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "sure"),
+    [
+        ("le petit twiga est coincé", False),
+        ("twiga na mkorosho", True),
+        ("Twiga Mkorosho", True),
+        ("twigamkoroso", True),
+        ("mkorosho, je crois que c'est twiga", True),
+        ("mkoroso, twiqa", False),
+        ("c'est madoadoa", True),
+        ("c'est madoado", False),
+    ],
+)
+def test_one_word_of_a_name_or_a_slip_is_likely_and_two_words_or_an_other_name_are_sure(
+    words: str, sure: bool
+) -> None:
+    named = exclusion.by_words(PEOPLE, ORGANISATIONS, words)
+    assert 1 in named.all
+    assert (1 in named.sure) is sure
+    assert named.sure <= named.all
+
+
+def test_when_nobody_who_decides_would_be_left_an_officer_of_whom_it_is_not_sure_stays() -> None:
+    everybody, sure = frozenset({1, 2, 3, 4, 5}), frozenset({1, 4})
+    named = exclusion.Named(everybody, sure)
+    assert named.sparing([(2, False), (3, True), (6, True)]) == {1, 2, 3, 4, 5}, "somebody else decides"
+    assert named.sparing([(2, False), (3, True)]) == {1, 2, 4, 5}
+    assert named.sparing([(2, False), (4, True)]) == {1, 3, 4, 5}, "of the officer it is sure"
+    assert named.sparing([(4, True), (1, False)]) == {1, 2, 3, 4, 5}, "and those stay out whatever comes"
+    assert named.sparing([]) == {1, 2, 3, 4, 5}

@@ -23,9 +23,9 @@ TOGETHER = BUCKETS // GROUPS
 
 
 def wrong(db: Session, bucket: int, day: date = DAY) -> Tries:
-    """A code that shows nothing, as the hop looks it up and counts it; returns where the bucket stood before."""
+    """A code that nobody has, as the hop looks it up and counts it; returns where the bucket stood before."""
     tries = guess.hold(db, day, bucket)
-    guess.count(db, tries)
+    guess.count(db, tries, wrong=True)
     return tries
 
 

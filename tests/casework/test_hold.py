@@ -13,8 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.casework import Refused, caseworker, hold, journal
-from gateway.casework.caseworker import Role
-from gateway.casework.hold import HOLDERS, LONGEST, Hold, Standing
+from gateway.casework.caseworker import DECIDE, Role
+from gateway.casework.hold import LONGEST, Hold, Standing
 from gateway.casework.report import Report
 from gateway.casework.verb import Verb
 from tests.build import START
@@ -73,8 +73,8 @@ def test_it_takes_two_people(house: House) -> None:
     assert [(line.verb, line.actor) for line in lines] == [(Verb.HOLD_ASKED, "Asks"), (Verb.HELD, "Agrees")]
 
 
-@pytest.mark.parametrize("first", HOLDERS)
-@pytest.mark.parametrize("second", HOLDERS)
+@pytest.mark.parametrize("first", DECIDE)
+@pytest.mark.parametrize("second", DECIDE)
 def test_supervisors_and_integrity_officers_hold_in_any_pair(house: House, first: Role, second: Role) -> None:
     made = house.filed()
     ask(house, made, house.person("One", first))
@@ -94,7 +94,7 @@ def test_nobody_else_asks_or_agrees(house: House, role: Role) -> None:
     assert not in_force(house, made)
 
 
-@pytest.mark.parametrize("role", HOLDERS)
+@pytest.mark.parametrize("role", DECIDE)
 def test_whoever_has_left_neither_asks_nor_agrees(house: House, role: Role) -> None:
     made = house.filed()
     gone = house.person("Gone", role, active=False)

@@ -30,6 +30,8 @@ class Told:
         self.reply = new_pair()
         self.worker = house.person()
         self.made = house.filed([seen(self.worker)], reply=self.reply.public)
+        self.shown = 0
+        """The letter that the reporter saw last."""
 
     @property
     def pair(self) -> Pair:
@@ -47,18 +49,26 @@ class Told:
     def _write(self, db: Session, day: date, kind: Kind, body: bytes) -> None:
         letter.write(db, self.house.keys, self.house.lock(db, self.made), day, kind, body, self.worker)
 
-    def answer(self, body: bytes = b"an answer", day: date = DAY) -> None:
-        self.house.do(lambda db: letter.answer(db, self.house.keys, self.house.lock(db, self.made), day, body))
+    def answer(self, body: bytes = b"an answer", day: date = DAY, to: int | None = None) -> None:
+        self.house.do(self._answer, day, body, to or self.shown)
+
+    def _answer(self, db: Session, day: date, body: bytes, to: int) -> None:
+        letter.answer(db, self.house.keys, self.house.lock(db, self.made), day, body, to)
+
+    def opened(self, pair: Pair, place: str, sealed: bytes) -> bytes:
+        """What a reply key opens while the report's month lasts."""
+        return self.house.keys.open_letter(pair, place, "2026-11", sealed)
 
     def waiting(self, day: date = DAY) -> int | None:
         found = self.house.ask(letter.waiting, self.made, day)
-        return found.number if found is not None else None
+        return found[0].number if found else None
 
     def show(self, day: date = DAY) -> int | None:
         """The reporter types their code: what they are shown is marked as read."""
         number = self.waiting(day)
         if number is not None:
             self.house.do(letter.read, self.made, number, day)
+            self.shown = number
         return number
 
     def rows(self) -> list[letter.Row]:
@@ -117,7 +127,21 @@ def test_what_was_read_gives_way_to_what_was_not(told: Told) -> None:
     assert [told.show(), told.show()] == [2, 2], "then the last of them stays"
 
 
-def test_an_answer_answers_all_that_was_read_before_it_and_nothing_else(told: Told) -> None:
+def test_an_answer_answers_what_was_shown_and_messages_read_before_it_and_no_other_question(told: Told) -> None:
+    """A question that was put aside must not seem to be answered by what was said to another."""
+    for kind in (Kind.QUESTION, Kind.MESSAGE, Kind.MESSAGE, Kind.QUESTION):
+        told.write(kind=kind)
+        told.show()
+    told.answer(to=3)
+    assert [row.answered_on for row in told.rows()] == [None, DAY, DAY, None, None]
+    assert told.waiting() == 4
+    told.answer(to=4)
+    assert told.waiting() == 1, "it comes back until it is answered"
+    told.answer(to=1)
+    assert told.waiting() is None
+
+
+def test_an_answer_answers_nothing_that_was_not_seen(told: Told) -> None:
     """A question that waits behind a message was never seen: it must not count as answered."""
     told.write(kind=Kind.QUESTION)
     told.write(kind=Kind.MESSAGE)
@@ -142,7 +166,7 @@ def test_the_last_words_are_shown_on_their_own_and_the_newest_of_them(told: Told
     found = told.house.ask(letter.closing, told.made)
     assert found is not None
     assert (found.number, found.kind) == (2, Kind.CLOSING)
-    assert open_with(told.reply, letter.reply_place(told.made, 2), found.sealed) == b"again"
+    assert told.opened(told.reply, letter.reply_place(told.made, 2), found.sealed) == b"again"
     assert told.house.ask(letter.closing, told.house.filed()) is None
 
 
@@ -188,13 +212,12 @@ def test_an_answer_is_seen_once_and_then_no_more_unseen(told: Told) -> None:
 def test_only_the_code_opens_what_was_written_to_the_reporter_and_only_where_it_was_written(told: Told) -> None:
     told.write(b"to you alone")
     told.write(b"another")
-    first = told.house.ask(letter.waiting, told.made, DAY)
-    assert first is not None
+    first = told.house.ask(letter.waiting, told.made, DAY)[0]
     place = letter.reply_place(told.made, 1)
-    assert open_with(told.reply, place, first.sealed) == b"to you alone"
+    assert told.opened(told.reply, place, first.sealed) == b"to you alone"
     for pair in (told.pair, new_pair(), told.house.pairs[told.worker]):
         with pytest.raises(SealBroken):
-            open_with(pair, place, first.sealed)
+            told.opened(pair, place, first.sealed)
     for elsewhere in (
         letter.reply_place(told.made, 2),
         letter.reply_place(told.made + 1, 1),
@@ -202,7 +225,19 @@ def test_only_the_code_opens_what_was_written_to_the_reporter_and_only_where_it_
         letter.place(told.made, 1, None),
     ):
         with pytest.raises(SealBroken):
-            open_with(told.reply, elsewhere, first.sealed)
+            told.opened(told.reply, elsewhere, first.sealed)
+
+
+def test_when_the_key_of_its_month_is_gone_no_code_opens_a_letter_and_nobody_writes_one(told: Told) -> None:
+    """In any copy of the store: else a month that was destroyed would still be read through the letters."""
+    told.write(b"to you alone")
+    (only,) = told.house.ask(letter.waiting, told.made, DAY)
+    told.house.keys.months.destroy("2026-11", date(2027, 1, 1))
+    with pytest.raises(SealBroken, match="month is gone"):
+        told.opened(told.reply, letter.reply_place(told.made, 1), only.sealed)
+    with pytest.raises(SealBroken, match="month is gone"):
+        told.write()
+    assert len(told.rows()) == 1
 
 
 def test_only_the_reports_own_key_opens_what_colleagues_read_and_only_where_it_was_written(told: Told) -> None:
@@ -323,9 +358,11 @@ class Exchange(RuleBasedStateMachine):
 
     @rule()
     def answer(self) -> None:
+        shown = self.told.shown
         self.told.answer(day=self.today)
         self.kinds.append(Kind.ANSWER)
-        self.answered |= set(self.read)
+        before = {number for number in self.read if number < shown and self.kinds[number - 1] is Kind.MESSAGE}
+        self.answered |= before | ({shown} if shown else set())
 
     @rule()
     def look(self) -> None:

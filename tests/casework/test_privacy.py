@@ -254,7 +254,6 @@ def test_values_that_hold_secrets_show_none_of_them() -> None:
         ),
         shelf.Opened(
             row,
-            "child",
             None,
             None,
             "2026-01",

@@ -176,8 +176,8 @@ def test_whoever_has_handed_on_is_not_asked_again_as_if_new(house: House) -> Non
 
 @pytest.mark.parametrize("was_asked", [True, False])
 def test_whoever_knows_somebody_loses_sight_at_once_and_for_good(house: House, was_asked: bool) -> None:
-    one, other = house.person("One", Role.SUPERVISOR), house.person()
-    made = house.filed([seen(one), other])
+    one, other = house.person("One", Role.SUPERVISOR), house.person("Other", Role.SUPERVISOR)
+    made = house.filed([seen(one), seen(other)])
     if was_asked:
         house.offer(made, one)
     hand_on(house, made, one, HandOnReason.KNOWS_SOMEBODY)

@@ -43,6 +43,16 @@ def test_a_reminder_is_due_at_once_and_taken_once(house: House) -> None:
     assert left(house) == 0, "it is out of the store before it leaves"
 
 
+def test_one_written_by_a_clock_that_is_ahead_of_the_sender_s_is_not_thrown_away(house: House) -> None:
+    """The number is in no other place any more."""
+    ahead = START + timedelta(minutes=3)
+    house.do(reminder.queue, house.keys, NUMBER, "fr", ahead)
+    assert house.do(reminder.take, house.keys, START) is None
+    taken = house.do(reminder.take, house.keys, ahead)
+    assert taken is not None
+    assert taken.number == NUMBER
+
+
 def test_what_is_undone_with_its_transaction_is_still_there(house: House) -> None:
     """Whoever dies before the commit has sent nothing."""
     queue(house)

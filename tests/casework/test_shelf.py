@@ -196,10 +196,24 @@ def test_an_opened_report_holds_its_sealed_parts_in_order_with_their_authors(hou
     assert repr(opened.parts[0].sealed)[2:40] not in repr(opened)
 
 
+def test_a_reader_whose_new_key_nobody_has_confirmed_sees_nothing(house: House) -> None:
+    """Whoever drew an invitation for a colleague could have come in with it."""
+    worker = house.person("Worker")
+    made = house.filed([seen(worker)])
+    house.do(caseworker.set_key, worker, new_pair().public)
+    assert house.ask(shelf.open_for, worker, made) is None
+    assert not house.ask(plan.is_open_to, made, worker)
+    for each in Shelf:
+        assert house.ask(shelf.page, worker, each) == ([], None)
+        assert house.ask(shelf.count, worker, each) == 0
+    assert house.ask(plan.people, made) == [], "nor is anything brought to them"
+
+
 def test_a_reader_whose_key_is_newer_than_the_envelope_sees_the_report_and_holds_no_key(house: House) -> None:
     worker = house.person("Worker")
     made = house.filed([seen(worker)])
     house.do(caseworker.set_key, worker, new_pair().public)
+    house.do(caseworker.confirm_key, house.keys, worker)
     opened = house.ask(shelf.open_for, worker, made)
     assert opened is not None
     assert opened.envelope is None

@@ -55,7 +55,7 @@ def test_a_report_is_read_with_its_answers_in_order_and_reading_is_written_down(
         ("site", "1", "Site A", False),
         ("detail", "hurt", "Blessé ou malade", True),
     ]
-    assert (reading.broken, reading.responsible_id, reading.lane) == (0, None, "child")
+    assert (reading.broken, reading.responsible_id) == (0, None)
     assert reading.colleagues == [(staff["supervisor"], "Supervisor"), (staff["integrity"], "Integrity")]
     assert Verb.OPENED not in [line.verb for line in reading.story]
     assert story.verbs(rt, made)[-1] is Verb.OPENED
@@ -185,7 +185,7 @@ def test_with_nobody_else_there_a_report_stays_with_who_has_it(rt: Runtime, staf
     dispatch(rt, made)
     for reason in HandOnReason:
         told = refused(partial(desk.hand_on, rt, build.reader(staff["integrity"]), made, reason, None))
-        assert told.field == "to"
+        assert told.field == ("reason" if reason is HandOnReason.KNOWS_SOMEBODY else "to")
     assert desk.read(rt, build.reader(staff["integrity"]), made) is not None
     assert story.asked(rt, made) == [("Integrity", "pending")]
 
@@ -306,7 +306,7 @@ def test_a_key_that_nobody_confirmed_is_given_nothing(rt: Runtime, staff: STAFF,
     seen = desk.read(rt, supervisor, made)
     assert seen is not None
     assert seen.keyless == []
-    assert "confirmed" in refused(partial(desk.grant, rt, supervisor, made, staff["worker"])).why
+    assert "cannot take" in refused(partial(desk.grant, rt, supervisor, made, staff["worker"])).why
 
 
 def test_handing_on_to_a_colleague_hands_the_key_on_too(rt: Runtime, staff: STAFF, made: int) -> None:
@@ -421,3 +421,61 @@ def test_what_was_handed_on_stays_to_take_whatever_the_one_in_charge_notes(rt: R
     with rt.db.read() as db:
         rows, _ = shelf.page(db, staff["supervisor"], shelf.Shelf.TO_TAKE)
     assert [row.id for row in rows] == [made]
+
+
+def test_only_who_decides_takes_over_a_report_whose_clock_has_run_out(
+    rt: Runtime, staff: STAFF, made: int
+) -> None:
+    other = build.person(rt, "Other")
+    new = story.tell(rt, session="new")
+    dispatch(rt, new)
+    desk.accept(rt, build.reader(staff["worker"]), new)
+    shown(rt, new, staff["supervisor"], staff["integrity"], other)
+    take = partial(desk.accept, rt, build.reader(staff["supervisor"]), new)
+    assert refused(take).why == "Somebody else has taken this report."
+    story.clock(rt).at = story.coarse(rt, new).due_at
+    assert refused(partial(desk.accept, rt, build.reader(other), new)).why.startswith("Somebody else")
+    assert take()
+    assert story.coarse(rt, new).responsible_id == staff["supervisor"]
+    assert refused(partial(desk.accept, rt, build.reader(staff["integrity"]), new)).why, "its clock runs anew"
+
+
+def shown(rt: Runtime, made: int, *people: int) -> None:
+    """These see the report as well."""
+    with rt.begin() as unit:
+        plan.show_at_once(unit.db, made, people)
+        journal.write(unit.db, rt.now(), Verb.CLOCK_SET, report=made)
+
+
+def test_the_last_who_decides_cannot_step_aside(rt: Runtime, staff: STAFF, made: int) -> None:
+    """Or a withdrawal would wait for somebody who is not there."""
+    shown(rt, made, staff["integrity"])
+    aside = HandOnReason.KNOWS_SOMEBODY
+    desk.hand_on(rt, build.reader(staff["supervisor"]), made, aside, None)
+    assert (
+        refused(partial(desk.hand_on, rt, build.reader(staff["integrity"]), made, aside, None)).field == "reason"
+    )
+    assert [person for person, _ in story.plan(rt, made)] == [staff["worker"], staff["integrity"]]
+
+
+def test_no_note_is_kept_of_what_its_reporter_has_withdrawn(rt: Runtime, staff: STAFF) -> None:
+    made = story.tell(rt, story.HAZARD, "hazard")
+    story.brought(rt, made)
+    code = story.press(rt, story.HAZARD, "hazard").text.split("\n")[1].replace(" ", "")
+    story.press(rt, ("2", "3", code, "5", "1"), "withdraws")
+    told = refused(partial(desk.note, rt, build.reader(staff["supervisor"]), made, "too late"))
+    assert told.why.startswith("The reporter has withdrawn")
+    with rt.db.read() as db:
+        assert report.last_addition(db, made) is None
+
+
+def test_nothing_is_closed_by_a_clock_that_is_behind(rt: Runtime, staff: STAFF, made: int) -> None:
+    """Its two weeks would be over as soon as the clock is right."""
+    desk.accept(rt, build.reader(staff["worker"]), made)
+    now = story.clock(rt).at
+    rt.vault.days.overlapping(rt.today())
+    story.clock(rt).at = now.replace(year=2020)
+    close = partial(desk.close, rt, build.reader(staff["worker"]), made, Outcome.HELPED)
+    assert "clock" in refused(close).why
+    story.clock(rt).at = now
+    close()

@@ -165,8 +165,43 @@ def test_own_words_that_fit_are_taken_as_they_are(light: Runtime, words: str) ->
     assert made.septets <= 160
 
 
+def test_own_words_with_answers_are_a_question_that_one_key_answers(rt: Runtime, staff: STAFF, made: int) -> None:
+    desk.write(rt, worker(staff), made, desk.OWN, "Combien sont-ils en bas ?", "1 ou 2\n\n  Plus \nJe ne sais\n")
+    screen = looks(rt, session="first")
+    assert screen.startswith("Combien sont-ils en bas ?\n1 1 ou 2\n2 Plus\n3 Je ne sais\n")
+    assert "Merci" in looks(rt, "2", session="first")
+    letters = read(rt, worker(staff), made).letters
+    assert [(each.kind, each.words, each.answers) for each in letters] == [
+        (Kind.QUESTION, "Combien sont-ils en bas ?", ["1 ou 2", "Plus", "Je ne sais"]),
+        (Kind.ANSWER, "Plus", []),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "choices", "field", "why"),
+    [
+        ("Combien d'enfants ?", "", "choices", "A question that a number answers lists its answers"),
+        ("Ni batoto ngapi?", " \n", "choices", "A question that a number answers lists its answers"),
+        ("Quel age a-t-il ?", "", "choices", "A question that a number answers lists its answers"),
+        ("Bana boni?", "", "choices", "A question that a number answers lists its answers"),
+        ("Ça va ?", "Oui", "choices", "Two answers at least, 4 at most, one a line."),
+        ("Ça va ?", "a\nb\nc\nd\ne", "choices", "Two answers at least, 4 at most, one a line."),
+        ("Ça va ?", "Oui\nPas tout à fait", "choices", "An answer has room for 12 letters: Pas tout à fait"),
+        ("Ça va ?", "Oui\nPeut-être", "choices", "A phone cannot show these letters: ê."),
+        ("Où ?", "0812345678\nNon", "choices", "No number may stand here"),
+        ("a" * 49, "Oui\nNon", "letter", "The screen has room for 48 letters; this has 49."),
+    ],
+)
+def test_a_question_of_ones_own_that_does_not_do_is_refused_at_its_field(
+    light: Runtime, words: str, choices: str, field: str, why: str
+) -> None:
+    told = refused(lambda: desk.draft(light, "fr", desk.OWN, words, choices))
+    assert (told.field, (told.why % told.values)[: len(why)]) == (field, why)
+
+
 def test_a_sentence_and_own_words_do_not_go_together_and_an_unknown_sentence_is_none(light: Runtime) -> None:
     assert refused(lambda: desk.draft(light, "fr", "tell_more", "et encore")).field == "letter"
+    assert refused(lambda: desk.draft(light, "fr", "how_many", "", "Un\nDeux")).field == "letter"
     assert refused(lambda: desk.draft(light, "fr", "nowhere", "")).field == "ready"
 
 
@@ -552,6 +587,19 @@ def test_only_a_colleague_of_the_plan_is_left_out_and_nobody_leaves_out_themselv
     told = refused(partial(desk.leave_out, rt, build.reader(stranger), made, staff["worker"]))
     assert told.why == "This report is not here."
     assert Verb.NARROWED not in story.verbs(rt, made)
+
+
+def test_nobody_takes_the_last_integrity_officer_off_a_plan(rt: Runtime, staff: STAFF) -> None:
+    """One person alone would shut out who watches over them; of two officers one may go."""
+    made = taken(rt, staff)
+    for reader in (worker(staff), supervisor(staff)):
+        told = refused(partial(desk.leave_out, rt, reader, made, staff["integrity"]))
+        assert (told.field, told.why.startswith("Nobody independent")) == ("person", True)
+    assert staff["integrity"] in [person for person, _ in story.plan(rt, made)]
+    build.person(rt, "Another", Role.INTEGRITY_OFFICER, works_for="Elsewhere")
+    both = taken(rt, staff, session="two")
+    desk.leave_out(rt, supervisor(staff), both, staff["integrity"])
+    assert staff["integrity"] not in [person for person, _ in story.plan(rt, both)]
 
 
 def test_whoever_was_left_out_gets_no_sms_that_still_waits(rt: Runtime, staff: STAFF) -> None:

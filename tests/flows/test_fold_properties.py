@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.flows import Book, Known, Reply, fold, render
@@ -45,12 +45,14 @@ def test_what_a_shorter_history_decided_stands(inputs: list[str], book: Book, kn
             assert after.question == before.question
 
 
+@example(inputs=["un", "3", "un", "un"])
 @given(inputs=INPUTS)
 def test_an_act_is_reached_by_its_own_inputs_alone(inputs: list[str], book: Book, known: Known) -> None:
     known = replace(known, replies=ANSWERED)
     acts = fold(book, inputs, known).acts
-    for number, act in enumerate(acts):
-        assert fold(book, inputs[: act.upto], known).acts == acts[: number + 1]
+    for act in acts:
+        # One key press may do two things: who asks to be called, of no report, files one with it.
+        assert fold(book, inputs[: act.upto], known).acts == tuple(one for one in acts if one.upto <= act.upto)
 
 
 @given(inputs=INPUTS)

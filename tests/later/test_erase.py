@@ -122,7 +122,7 @@ def of_report(rows: dict[str, list[dict[str, Any]]], made: int) -> dict[str, lis
 
 def without_keys(rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
     """The same report after the first of the two steps."""
-    rest = {name: table for name, table in rows.items() if name != "envelope"}
+    rest = {name: table for name, table in rows.items() if name not in ("envelope", "letter")}
     return rest | {"report": [row | {"escrow_sealed": None} for row in rows["report"]]}
 
 
@@ -164,7 +164,7 @@ def filed(rt: Runtime, staff: dict[str, int], day: date, lane: str = "child", *,
             message.queue(db, offered, message.Kind.ALERT, at)
             report.add(db, rt.vault, found, day, b"more")
             letter.write(db, rt.vault, found, day, letter.Kind.QUESTION, b"a question", staff["worker"])
-            letter.answer(db, rt.vault, found, day, b"an answer")
+            letter.answer(db, rt.vault, found, day, b"an answer", 1)
             journal.write(db, at, Verb.ANSWERED, report=made)
     return made
 
@@ -510,6 +510,48 @@ def test_without_the_key_directory_rows_are_erased_and_the_months_wait(
     home.with_name("unmounted").rename(home)
     erase(world.rt)
     check_all_done(world)
+
+
+def test_a_month_s_key_goes_with_its_last_report_however_short_its_lane_is_kept(world: World) -> None:
+    """Two reports of one lane and month: the key outlives neither, though another lane is kept for longer."""
+    rt, worker = world.rt, world.staff["worker"]
+    early, late = (datetime(2025, 12, day, 8, tzinfo=UTC) for day in (12, 28))
+    for at in (early, late):
+        close(rt, filed(rt, world.staff, date(2025, 7, 9), "safety"), worker, at)
+    for at, there in ((early, True), (late, False)):
+        story.clock(rt).at = at + timedelta(days=366)
+        rt.vault.days.step(rt.today())
+        purge(rt)
+        assert ("2025-07" in rt.vault.months.months()) is there
+    assert rt.vault.months.destroyed().count("2025-07") == 1
+
+
+def test_an_empty_database_beside_the_keys_destroys_no_month_that_is_kept(world: World) -> None:
+    """Somebody has laid the wrong one there; the right one must open when it is back."""
+    rt = world.rt
+    with rt.db.begin() as db:
+        for table in reversed(Base.metadata.sorted_tables):
+            db.execute(table.delete())
+    purge(rt)
+    assert {"2025-09", "2026-11"} <= set(rt.vault.months.months())
+
+
+def test_a_ratchet_that_was_lost_while_the_clock_is_wrong_erases_nothing(world: World) -> None:
+    """Every restored directory has lost it."""
+    rt = world.rt
+    rt.vault.days.overlapping(rt.today())
+    (rt.settings.keys_dir / "day.json").unlink()
+    other = build.another(rt, clock=lambda: rt.now().replace(year=2030))
+    before = snapshot(rt)
+    purge(other)
+    after = snapshot(rt)
+    assert {name for name in after if after[name] != before[name]} <= {"act", "guess"}
+    check_what_stays(world, after)
+    assert "2026-11" in other.vault.months.months()
+    other.vault.days.step(other.today())  # a person says that the clock is right
+    purge(other)
+    assert len(snapshot(rt)["remains"]) > len(world.due)
+    other.close()
 
 
 def test_a_clock_gone_wild_erases_nothing_that_cannot_be_brought_back(world: World) -> None:

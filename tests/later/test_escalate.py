@@ -7,8 +7,11 @@ from datetime import timedelta
 import pytest
 
 from gateway import desk
+from gateway.casework import journal
+from gateway.casework.caseworker import CaseWorker, Role
 from gateway.casework.referral import HandOnReason
 from gateway.casework.report import Outcome
+from gateway.casework.verb import Verb
 from gateway.later.dispatch import dispatch
 from gateway.later.escalate import escalate
 from gateway.later.send import send
@@ -125,3 +128,56 @@ def test_whoever_leaves_is_not_waited_for(rt: Runtime, staff: STAFF) -> None:
     story.leave(rt, staff["worker"])
     sweep(rt)
     assert story.asked(rt, made) == [("Worker", "expired"), ("Supervisor", "pending")]
+
+
+def test_when_no_sms_can_be_sent_to_anybody_the_clock_of_each_runs_all_the_same(rt: Runtime, staff: STAFF) -> None:
+    """Everybody has been asked: asking them again at once, over and over, would fill the journal and nothing
+    else."""
+    build.operator(rt).failing.extend(SendFailed("refused", "403") for _ in range(500))
+    made = story.tell(rt)
+    for _ in range(50):
+        sweep(rt)
+    assert [name for name, _ in story.asked(rt, made)] == ["Worker", "Supervisor", "Integrity"]
+    assert story.due_at(rt, made) > rt.now()
+    story.clock(rt).at = story.due_at(rt, made)
+    sweep(rt)
+    assert len(story.asked(rt, made)) == 4, "and then it goes round"
+
+
+@pytest.mark.parametrize("how", ["left", "new key", "other work"])
+def test_a_report_of_somebody_who_can_answer_for_it_no_more_is_brought_to_others(
+    rt: Runtime, staff: STAFF, how: str
+) -> None:
+    made = story.tell(rt)
+    dispatch(rt, made)
+    desk.accept(rt, build.reader(staff["worker"]), made)
+    with rt.begin() as unit:
+        person = unit.db.get_one(CaseWorker, staff["worker"])
+        if how == "left":
+            person.active = False
+        elif how == "new key":
+            person.attest = None
+        else:
+            person.role = Role.TECHNICIAN.value
+        journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, subject=staff["worker"])
+    for _ in range(2):  # it is taken from them in one round, and brought to others in the next
+        sweep(rt)
+    assert story.asked(rt, made)[-1] == ("Supervisor", "pending")
+    assert story.coarse(rt, made).responsible_id is None
+    assert Verb.RELEASED in story.verbs(rt, made)
+    assert desk.accept(rt, build.reader(staff["supervisor"]), made)
+    sweep(rt)
+    assert story.coarse(rt, made).responsible_id == staff["supervisor"]
+
+
+def test_whoever_has_another_role_now_is_asked_no_more(rt: Runtime, staff: STAFF) -> None:
+    """A plan of people who are something else by now has run dry."""
+    made = story.tell(rt, story.COMPLAINT)
+    other = story.person(rt, "Other", Role.INTEGRITY_OFFICER)
+    with rt.begin() as unit:
+        unit.db.get_one(CaseWorker, staff["integrity"]).role = Role.TECHNICIAN.value
+        journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, subject=staff["integrity"])
+    story.clock(rt).go(minutes=4)
+    sweep(rt)
+    assert story.asked(rt, made) == [("Other", "pending")]
+    assert [person for person, _ in story.plan(rt, made)][-1] == other

@@ -57,6 +57,7 @@ class House:
 
     def destroy(self) -> None:
         self.rt.vault.months.destroy("2026-11", self.rt.today())
+        self.rt.vault.directory.bring_into_step()
 
     @property
     def homes(self) -> tuple[Path, Path]:
@@ -214,6 +215,7 @@ def test_a_kill_between_the_word_and_the_deed_finishes_itself_at_the_next_start(
         "vault = Vault.open_directory(home, mirror)\n"
         "setattr(directory.KeyDirectory, sys.argv[3], die)\n"
         "vault.months.destroy('2026-11', datetime.date(2027, 2, 1))\n"
+        "vault.directory.bring_into_step()\n"
     )
     killed = subprocess.run(
         [sys.executable, "-c", program, *map(str, small.homes), dies_in], check=False, capture_output=True

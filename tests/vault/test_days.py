@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from gateway.vault.days import CHECK, EARLIEST, FAR, LOCK, DayKeys
 from gateway.vault.directory import KeyDirectory, create
+from gateway.vault.months import MonthKeys
 from gateway.vault.seal import keyed
 
 DAY = date(2026, 11, 21)
@@ -486,3 +487,23 @@ KNOWN = {
     0: "a874c2043da60ef2df6d7d950502f3809604572d0d15f6b0e7d17459b8ec7cad",
     1: "45be64ca0ce1bcbc09532c7ecde37e63ddf7d7c606d1fa38a73a7982bf40bf8a",
 }
+
+
+def test_a_ratchet_that_was_lost_and_begun_far_ahead_is_doubted_until_a_person_steps_it(home: Path) -> None:
+    """Every restored directory has lost it; a wrong clock at that moment must not make everything old."""
+    directory = KeyDirectory(home)
+    MonthKeys(directory).prepare(DAY)
+    ratchet(home).overlapping(DAY)
+    assert not ratchet(home).doubted(DAY)
+    for later, doubted in ((DAY + 31 * ONE, False), (date(2030, 5, 1), True)):
+        (home / "day.json").unlink()
+        assert ratchet(home).doubted(later) is doubted
+        assert ratchet(home).doubted(later) is doubted, "for the next process too"
+    assert ratchet(home).overlapping(date(2030, 5, 1))[0] == date(2030, 5, 1), "and reports are taken"
+    assert ratchet(home).doubted(date(2030, 5, 3)), "also when it has stepped on"
+    ratchet(home).step(date(2030, 5, 3))
+    assert not ratchet(home).doubted(date(2030, 5, 3))
+
+
+def test_a_new_directory_believes_whatever_clock_it_begins_with(home: Path) -> None:
+    assert not ratchet(home).doubted(date(2030, 5, 1))

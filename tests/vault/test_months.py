@@ -83,6 +83,7 @@ def test_a_destroyed_month_is_gone_for_every_process_and_in_the_mirror(directory
     first, second = copies(directory, "2026-11")
     with first.open("rb") as one, second.open("rb") as two:
         destroying.destroy("2026-11", LATER)
+        assert directory.bring_into_step() == ""
         assert set(one.read()) == set(two.read()) == {0}, "overwritten where they lay"
     assert copies(directory, "2026-11") == []
     for months in (destroying, other):
@@ -119,7 +120,7 @@ def test_a_month_that_never_was_is_not_said_to_be_destroyed(directory: KeyDirect
 def test_a_kill_between_the_word_and_the_deed_is_finished_at_the_next_start(
     directory: KeyDirectory, place: str
 ) -> None:
-    """The process dies by SIGKILL, in the middle of `destroy`."""
+    """The process dies by SIGKILL, in the middle of `destroy` or before the mirror knows."""
     program = (
         "import os, sys, signal, datetime, pathlib\n"
         "from gateway.vault import directory as module\n"
@@ -127,7 +128,9 @@ def test_a_kill_between_the_word_and_the_deed_is_finished_at_the_next_start(
         "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
         "setattr(module.KeyDirectory, sys.argv[3], die)\n"
         "home, mirror = map(pathlib.Path, sys.argv[1:3])\n"
-        "MonthKeys(module.KeyDirectory(home, mirror)).destroy('2026-11', datetime.date(2027, 2, 1))\n"
+        "directory = module.KeyDirectory(home, mirror)\n"
+        "MonthKeys(directory).destroy('2026-11', datetime.date(2027, 2, 1))\n"
+        "directory.bring_into_step()\n"
     )
     dies_in = "erase" if place == "before here" else "bring_into_step"
     where = [str(directory.path), str(directory.mirror), dies_in]

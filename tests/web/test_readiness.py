@@ -16,7 +16,9 @@ from gateway.db import Database
 from gateway.runtime import Nudger, Runtime
 from gateway.vault import KeyDirectory, Vault, escrow
 from gateway.vault.months import MonthKeys
+from gateway.web import readiness
 from tests import build
+from tests.later import story
 
 
 def ready(rt: Runtime) -> tuple[int, list[str]]:
@@ -122,3 +124,22 @@ def test_without_a_mirror_and_an_escrow_only_a_demonstration_is_content(light: R
     ]
     demo = replace(light, settings=replace(light.settings, demo=True))
     assert [line for line in ready(demo)[1] if "KEYS_MIRROR" in line or "no escrow" in line] == []
+
+
+def test_a_report_that_nobody_may_hear_of_is_told_to_the_technician_alone(light: Runtime, tmp_path: Path) -> None:
+    """Whoever it is about must not read in public that there is one."""
+    staff = build.staff(light)
+    build.sites(light, "Site A")
+    whole = kept(light, tmp_path / "mirror")
+    before = ready(whole)
+    made = story.tell(light)
+    story.leave(light, *staff.values())
+    build.person(light, "Another", Role.SUPERVISOR, works_for="Elsewhere")
+    build.person(light, "Officer", Role.INTEGRITY_OFFICER)
+    with light.db.begin() as db:
+        db.execute(text("DELETE FROM plan"))
+    assert ready(whole) == before
+    with light.db.read() as db:
+        (line,) = readiness.silent(db)
+    assert "integrity officer" in line
+    assert not any(word.isdigit() for word in line.split()) and f"{made}" not in line

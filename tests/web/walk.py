@@ -211,7 +211,7 @@ def write_back(world: World, name: str, holder: int) -> None:
         asked = json.dumps({"version": 1, "text": "Swali-moja", "answers": []}).encode()
         letter.write(unit.db, rt.vault, found, rt.today(), letter.Kind.MESSAGE, asked, found.responsible_id)
         answers = [{"screen": "answer", "field": "text", "value": "Jibu-moja", "words": "Jibu-moja"}]
-        letter.answer(unit.db, rt.vault, found, rt.today(), json.dumps({"answers": answers}).encode())
+        letter.answer(unit.db, rt.vault, found, rt.today(), json.dumps({"answers": answers, "to": 1}).encode(), 1)
         contact.keep(
             unit.db, rt.vault, found, rt.today(), contact.Reach(contact.How.CALL, CALLER, "morning", "42")
         )

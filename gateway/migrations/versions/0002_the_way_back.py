@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("wrong", sa.Integer(), nullable=False),
         sa.Column("late", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("day", "bucket", name=op.f("pk_guess")),
-        comment="Holds: how many codes showed nothing, by day and bucket; thousands of numbers share one.\nKept: two days.\nRead by: the hop that asks for a code; whether there were too many, the technician.",
+        comment="Holds: how many wrong codes were typed, by day and bucket; thousands of numbers share one.\nKept: two days.\nRead by: the hop that asks for a code; whether there were too many, the technician.",
     )
     op.create_table(
         "organisation",
@@ -51,7 +51,7 @@ def upgrade() -> None:
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("number_sealed", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reminder")),
-        comment="Holds: numbers of reporters who asked for an SMS that is leaving now, under the server's key; not whose.\nKept: until it leaves, an hour at most.\nRead by: the senders.",
+        comment="Holds: numbers of reporters who asked for an SMS that is leaving now, under the server's key; whose it is tells only the minute, beside the journal.\nKept: until it leaves, an hour at most.\nRead by: the senders.",
     )
     op.create_table(
         "remains",
@@ -109,6 +109,7 @@ def upgrade() -> None:
     op.add_column("caseworker", sa.Column("organisation_id", sa.Integer(), nullable=True))
     op.add_column("caseworker", sa.Column("supervisor_id", sa.Integer(), nullable=True))
     op.add_column("caseworker", sa.Column("aliases", sa.JSON(), nullable=True))
+    op.add_column("caseworker", sa.Column("moved", sa.Boolean(), nullable=True))
     op.add_column("report", sa.Column("reply", sa.LargeBinary(length=32), nullable=True))
     op.add_column("report", sa.Column("silent", sa.Boolean(), nullable=True))
     op.add_column("report", sa.Column("accused_known", sa.Boolean(), nullable=True))
@@ -119,6 +120,7 @@ def downgrade() -> None:
     op.drop_column("report", "accused_known")
     op.drop_column("report", "silent")
     op.drop_column("report", "reply")
+    op.drop_column("caseworker", "moved")
     op.drop_column("caseworker", "aliases")
     op.drop_column("caseworker", "supervisor_id")
     op.drop_column("caseworker", "organisation_id")

@@ -21,6 +21,7 @@ def show() -> ResponseReturnValue:
     faults, warnings = readiness.check(rt)
     with rt.db.read() as db:
         head = chain.head(db)
+        warnings += readiness.silent(db)
     held = escrow.public(rt.vault.directory)
     months = rt.vault.months.months()
     return render_template(

@@ -7,10 +7,10 @@ from typing import Final
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from gateway import desk
 from gateway.casework import Refused, caseworker, journal, organisation
 from gateway.casework.organisation import Kind, Row
 from gateway.casework.verb import Verb
+from gateway.later import exclude
 from gateway.runtime import Runtime
 from gateway.web import reader, runtime
 from gateway.web.admin.sign_in import me, prove
@@ -62,13 +62,14 @@ def _save(found: Row | None) -> ResponseReturnValue:
             if found is None:
                 saved = organisation.add(unit.db, name=name, kind=kind, aliases=aliases)
             else:
-                saved = found.id
+                saved, before = found.id, caseworker.every(unit.db)
                 caseworker.check_kind(unit.db, saved, kind)
                 organisation.change(unit.db, saved, name=name, kind=kind, aliases=aliases)
+                exclude.mark(unit, before)
             journal.write(unit.db, rt.now(), Verb.ORGANISATION_SAVED, actor=me().id, subject=saved)
     except Refused as refused:
         return _page(found, name, kind, aliases, refused), 422
-    desk.leave_out_dependent(rt)
+    exclude.exclude(rt)
     flash("saved")
     return redirect(url_for(".every"), 303)
 

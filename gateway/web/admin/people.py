@@ -1,9 +1,9 @@
 """The people who work here. A telephone number is shown on its own page only, an invitation once.
 
-Supervisors look after case workers and each other. Who watches over them, the integrity officers, and who
-runs this place, the administrators, are for administrators alone: a supervisor who could invite an integrity
-officer anew could come in as one. Keys are confirmed by supervisors and integrity officers, never by whoever
-invited. `permissions` holds who may do what.
+Supervisors look after case workers and each other, within their own organisation. Who watches over them, the
+integrity officers, and who runs this place, the administrators, are for administrators alone: a supervisor who
+could invite an integrity officer anew could come in as one. Keys are confirmed by supervisors and integrity
+officers, never by whoever invited. `permissions` holds who may do what.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Final
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from gateway import desk, flows, vault
+from gateway import flows, vault
 from gateway.casework import Refused, account, caseworker, joining, journal, organisation, session, site
 from gateway.casework.caseworker import ON_ROUTES, Entered, Person, Role
 from gateway.casework.route import INTEGRITY
 from gateway.casework.verb import Verb
+from gateway.later import exclude
 from gateway.runtime import Runtime
 from gateway.vault import SealBroken
 from gateway.web import names, reader, runtime
@@ -93,7 +94,7 @@ def change(person_id: int) -> ResponseReturnValue:
     doing = {"save": _save, "invite": _invite, "confirm": _confirm}.get(request.form.get("do", ""))
     if doing is None:
         abort(400)
-    if doing is not _confirm and person.role not in _roles():
+    if doing is not _confirm and not _is_mine(person):
         abort(404)
     return doing(rt, person)
 
@@ -104,7 +105,9 @@ def _save(rt: Runtime, person: Person) -> ResponseReturnValue:
         prove("proof-save")
         with rt.begin() as unit:
             account.save_login(unit.db, person.id, login)
+            before = caseworker.every(unit.db)
             caseworker.change(unit.db, rt.vault, person.id, entered)
+            exclude.mark(unit, before)
             if person.role in ON_ROUTES and entered.role not in ON_ROUTES:
                 account.drop_key(unit.db, person.id)
             if not entered.active:  # not to go on where they were, should they come back
@@ -112,8 +115,7 @@ def _save(rt: Runtime, person: Person) -> ResponseReturnValue:
             journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, actor=me().id, subject=person.id)
     except Refused as refused:
         return _page(person, entered, login, refused), 422
-    if (entered.organisation, entered.supervisor) != (person.organisation, person.supervisor):
-        desk.leave_out_dependent(rt)
+    exclude.exclude(rt)
     flash("saved")
     return redirect(url_for(".every"), 303)
 
@@ -161,7 +163,7 @@ def _shown(rt: Runtime, person: Person, refused: Refused | None = None) -> str:
     number = ""
     with rt.db.read() as db:
         login = account.login_of(db, person.id)
-        if person.role in _roles():
+        if _is_mine(person):
             with suppress(SealBroken):  # sealed under other keys: it has to be typed anew
                 number = caseworker.number(db, rt.vault, person.id)
     return _page(
@@ -196,7 +198,7 @@ def _page(person: Person | None, entered: Entered, login: str, refused: Refused 
     return render_template(
         "person.html",
         subject=person,
-        editable=person is None or person.role in _roles(),
+        editable=person is None or _is_mine(person),
         entered=entered,
         login=login,
         standing=standing,
@@ -281,6 +283,18 @@ def _role(value: str) -> Role:
 def _roles() -> list[Role]:
     """The roles of people whom the reader may add and change."""
     return [role for role in Role if role in CHANGES.get(me().role, ())]
+
+
+def _is_mine(person: Person) -> bool:
+    """Whether the reader may change this person and invite them anew: a supervisor only those of their own
+    organisation, who are left out of a report together with them. Whoever could change the telephone of somebody
+    else, or come in as them, would hear of what they are left out of."""
+    if me().role is Role.ADMINISTRATOR or person.id == me().id:
+        return person.role in _roles()
+    with runtime().db.read() as db:
+        mine = caseworker.one(db, me().id)
+    together = mine is not None and mine.organisation is not None and mine.organisation == person.organisation
+    return together and person.role in _roles()
 
 
 def _found(rt: Runtime, person_id: int) -> Person:

@@ -135,10 +135,10 @@ TABLE: Final = (
         READERS,
         "preview",
         shows=_REPORT,
-        takes="ready letter",
+        takes="ready letter choices",
         again="admin.reports.show",
     ),
-    Row("admin.reports.act", READERS, "write", takes="ready letter", again="admin.reports.show"),
+    Row("admin.reports.act", READERS, "write", takes="ready letter choices", again="admin.reports.show"),
     Row(
         "admin.reports.act",
         READERS,

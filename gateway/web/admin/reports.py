@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -16,14 +16,14 @@ from flask.typing import ResponseReturnValue
 from gateway import desk
 from gateway.casework import Refused, caseworker, referral
 from gateway.casework import shelf as shelves
+from gateway.casework.caseworker import DECIDE
 from gateway.casework.contact import Reach
-from gateway.casework.hold import HOLDERS
 from gateway.casework.journal import Line
 from gateway.casework.referral import HandOnReason
 from gateway.casework.report import Outcome, State
 from gateway.casework.shelf import Position, Shelf
 from gateway.casework.verb import Verb
-from gateway.flows.definition import LETTER, SCREEN_SEPTETS
+from gateway.flows.definition import ANSWER_SEPTETS, ANSWERS, LETTER, SCREEN_SEPTETS
 from gateway.web import names, reader, runtime
 from gateway.web.admin.sign_in import me, prove
 from gateway.web.admin.sign_in import reader as reader_here
@@ -71,6 +71,7 @@ def inbox() -> ResponseReturnValue:
     topic = topic if topic in rt.book.topics else ""
     after = _position(request.args.get("after", ""))
     with rt.db.read() as db:
+        joined = caseworker.one(db, reader_id)
         counts = {each: shelves.count(db, reader_id, each, at_most=MOST + 1) for each in Shelf}
         rows, following = shelves.page(
             db, reader_id, shelf, topics=[topic] if topic else (), after=after, size=SHOWN
@@ -86,6 +87,7 @@ def inbox() -> ResponseReturnValue:
         after=after,
         following=_written(following),
         shelves=list(Shelf),
+        unconfirmed=joined is None or joined.reader is None,
     )
 
 
@@ -144,13 +146,16 @@ def _preview(report_id: int) -> desk.Draft:
     if opened is None:
         abort(404)
     typed = request.form
-    return desk.draft(runtime(), opened.row.language, typed.get("ready", ""), typed.get("letter", ""))
+    return desk.draft(runtime(), opened.row.language, *_letter(typed))
 
 
 def _write(report_id: int) -> str:
-    typed = request.form
-    reminded = desk.write(runtime(), reader_here(), report_id, typed.get("ready", ""), typed.get("letter", ""))
+    reminded = desk.write(runtime(), reader_here(), report_id, *_letter(request.form))
     return "written_sms" if reminded else "written"
+
+
+def _letter(typed: Mapping[str, str]) -> tuple[str, str, str]:
+    return typed.get("ready", ""), typed.get("letter", ""), typed.get("choices", "")
 
 
 def _number(report_id: int) -> Reach:
@@ -225,14 +230,17 @@ def _page(
     with rt.db.read() as db:
         offered = referral.waiting_for(db, report_id) is not None
         people = {one.id: one.name for one in caseworker.every(db)}
-    mine = reading.row.state is State.ACCEPTED and reading.responsible_id == me().id
+    taken = reading.row.state is State.ACCEPTED
+    mine = taken and reading.responsible_id == me().id
+    late = taken and not offered and me().role in DECIDE and reading.row.due_at <= rt.now()
     return render_template(
         "report.html",
         reading=reading,
         row=reading.row,
         mine=mine,
         free=reading.row.state is State.RECEIVED,
-        handed_on=reading.row.state is State.ACCEPTED and offered,
+        handed_on=taken and offered,
+        takes_over=late and not mine,
         closed=reading.row.state is State.CLOSED,
         answers=_answers(reading.answers),
         lang=names.html_language(reading.row.language),
@@ -249,9 +257,11 @@ def _page(
         french={name: one.text["fr"] for name, one in rt.book.letters.items()},
         closings={name: one[reading.row.language] for name, one in rt.book.closings.items()},
         room=LETTER,
+        most_answers=len(ANSWERS),
+        answer_septets=ANSWER_SEPTETS,
         screen_septets=SCREEN_SEPTETS,
         why_letters=desk.REASON_LETTERS,
-        may_hold=me().role in HOLDERS,
+        may_hold=me().role in DECIDE,
         asked_hold=people.get(reading.hold.asked_by, "") if reading.hold else "",
         my_hold=reading.hold is not None and reading.hold.asked_by == me().id,
         most=desk.NOTE_LETTERS,

@@ -14,7 +14,7 @@ from gateway.casework.journal import Entry
 from gateway.casework.verb import Verb
 from gateway.runtime import Runtime
 from tests import build
-from tests.web.visitor import Fields, Page, Visitor
+from tests.web.visitor import Fields, Page, Visitor, file, first
 
 NEW: Fields = {
     "name": "New Person",
@@ -323,3 +323,66 @@ def test_what_no_form_holds_is_refused_or_left_out(app: Flask, light: Runtime, s
         frozenset({1}),
         "fr",
     )
+
+
+def test_a_supervisor_changes_nobody_of_another_organisation(
+    app: Flask, light: Runtime, staff: dict[str, int]
+) -> None:
+    """Whoever is left out of a report could send its alerts to their own telephone, or come in as somebody who is
+    not."""
+    stranger = build.person(light, "Stranger", works_for="Elsewhere")
+    visitor, path = Visitor(app, "supervisor"), f"/people/{stranger}"
+    seen = visitor.get(path)
+    assert seen.status == 200
+    assert 'name="number"' not in seen.source and "+243" not in seen.source
+    forms: tuple[Fields, ...] = ({**FROM_A_SUPERVISOR, "do": "save", "login": "stranger"}, {"do": "invite"})
+    for typed in forms:
+        assert visitor.post(path, typed).status == 404
+    assert Visitor(app, "administrator").post(path, {"do": "invite"}).status == 200
+    assert visitor.post(f"/people/{staff['worker']}", {"do": "invite"}).status == 200
+
+
+def test_whoever_comes_in_anew_sees_no_report_before_somebody_has_confirmed_it(
+    app: Flask, light: Runtime, staff: dict[str, int]
+) -> None:
+    """Whoever drew the invitation may be the one who came in with it."""
+    file(light, "1 1 1 1 1")
+    made = first(light, staff["worker"]).id
+    joined(light, Visitor(app, "supervisor"), "worker", staff)
+    with light.db.read() as db:
+        assert caseworker.one(db, staff["worker"]).reader is None  # type: ignore[union-attr]
+    worker = Visitor(app)
+    worker.sign_in("worker")
+    page = worker.get("/reports")
+    assert "Personne n'a encore confirmé votre clé" in page.text
+    assert f"/reports/{made}" not in page.source
+    assert worker.get(f"/reports/{made}").status == 404
+    for button in ("accept", "note", "hand_on", "close"):
+        assert worker.post(f"/reports/{made}", {"do": button}).status in (404, 422)
+
+
+def test_no_name_that_somebody_had_is_pushed_out_by_others(
+    app: Flask, light: Runtime, staff: dict[str, int]
+) -> None:
+    """An exclusion looks for every one of them."""
+    visitor, path = Visitor(app, "supervisor"), f"/people/{staff['worker']}"
+    names = ["Worker", *(f"Name {chr(65 + at)}" for at in range(12)), "N" * 79]
+    status = [
+        visitor.post(path, {**FROM_A_SUPERVISOR, "do": "save", "login": "worker", "name": name}).status
+        for name in names[1:]
+    ]
+    assert status == [303] * 12 + [422]
+    person = next(one for one in everybody(light).values() if one.id == staff["worker"])
+    assert person.name == names[12]
+    assert person.aliases == tuple(names[:12])
+
+
+def test_a_long_name_that_somebody_had_does_not_keep_them_from_being_saved_again(
+    app: Flask, light: Runtime, staff: dict[str, int]
+) -> None:
+    visitor, path = Visitor(app, "supervisor"), f"/people/{staff['worker']}"
+    for name in ("L" * 80, "Worker", "Worker B"):
+        typed = {**FROM_A_SUPERVISOR, "do": "save", "login": "worker", "name": name}
+        assert visitor.post(path, typed).status == 303
+    person = next(one for one in everybody(light).values() if one.id == staff["worker"])
+    assert person.aliases == ("Worker", "L" * 60)
