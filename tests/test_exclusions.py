@@ -3,7 +3,7 @@ round of the clock that follows; and somebody independent always does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import pytest
@@ -279,60 +279,6 @@ def test_a_report_that_is_open_once_more_comes_back_to_nobody_it_accuses(rt: Run
     rounds(rt)
     assert hears_nothing(rt, made, staff["accused"])
     assert staff["integrity"] in on_the_route(rt, made)
-
-
-# Twenty people, and a few ways to write each
-
-
-ORGANISATIONS = ("Ligue", "Cercle", "Comptoir", "Kiosque", "Relais")
-NAMES = (
-    ("Okapi", "Baobab"), ("Bonobo", "Sapelli"), ("Girafe", "Ebene"), ("Python", "Moabi"),
-    ("Hyene", "Tamarin"), ("Zebre", "Wenge"), ("Gorille", "Padouk"), ("Antilope", "Afrormosia"),
-    ("Elephant", "Manguier"), ("Pelican", "Papayer"), ("Tortue", "Citronnier"), ("Crocodile", "Palmier"),
-    ("Perroquet", "Avocatier"), ("Scorpion", "Bambou"), ("Chacal", "Cacaoyer"), ("Vautour", "Goyavier"),
-    ("Hirondelle", "Eucalyptus"), ("Cameleon", "Jacaranda"), ("Mangouste", "Flamboyant"), ("Ibis", "Rotin"),
-)  # fmt: skip
-
-
-def spellings(first: str, last: str) -> Iterator[str]:
-    """A few ways in which somebody may write a name on a telephone."""
-    yield f"{first} {last}"
-    yield last.upper()
-    yield f"{last[:3]} {last[3:]}".lower()
-    yield f"mr {last.lower().replace('a', '@').replace('o', '0')}"
-    yield f"{last[0]}{last[0]}{last[1:]}".lower()
-
-
-def test_however_their_names_are_written_twenty_people_hear_nothing_of_what_names_them(rt: Runtime) -> None:
-    build.staff(rt)
-    build.sites(rt, "Site A")
-    people: dict[int, str] = {}
-    for at, (first, last) in enumerate(NAMES):
-        employer = ORGANISATIONS[at % len(ORGANISATIONS)]
-        people[build.person(rt, f"{first} {last}", works_for=employer)] = employer
-    made: list[tuple[int, str, str]] = []
-    for person, (first, last) in zip(people, NAMES, strict=True):
-        for at, spelled in enumerate(spellings(first, last)):
-            session = f"{person}-{at}"
-            report_id = story.tell(rt, ("2", "2", "6", "2", "1"), session)
-            story.press(rt, ("2", "2", "6", "2", "1", "1", f"la, {spelled} a dit non"), session)
-            made.append((report_id, people[person], spelled))
-    for report_id, employer, spelled in made:
-        left = {person for person, _ in story.plan(rt, report_id)}
-        assert {people.get(person) for person in left} == {None, *ORGANISATIONS} - {employer}, spelled
-    story.clock(rt).go(minutes=4)
-    for _ in range(3):
-        sweep(rt)
-        story.clock(rt).go(days=4)
-    for report_id, employer, spelled in made:
-        theirs = [person for person, works_for in people.items() if works_for == employer]
-        for table in (PlanEntry, Envelope, Referral):
-            here = (table.report_id == report_id, table.caseworker_id.in_(theirs))
-            assert count(rt, *here, of=table) == 0, spelled
-        assert len(on_the_route(rt, report_id)) >= 2, "and others were asked, one after the other"
-    for report_id, employer, _ in made[::17]:
-        for person in [person for person, works_for in people.items() if works_for == employer]:
-            assert hears_nothing(rt, report_id, person)
 
 
 # Organisations at the mines

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, func, select, text
 
-from gateway import desk, hop
+from gateway import desk
 from gateway.casework import chain, closing, contact, guess, hold, report
 from gateway.casework.act import ActRow
 from gateway.casework.caseworker import Role
@@ -647,34 +647,6 @@ def test_what_cannot_be_stored_is_said_to_be_not_kept_and_done_once_when_it_can(
 
 
 # Who dials again
-
-
-def test_whoever_has_reported_hears_the_same_as_whoever_never_dialled(light: Runtime) -> None:
-    """A thousand ways through the book, from the telephone of a reporter and from another: byte for byte the same,
-    but for the codes of what is filed on the way."""
-    staff = story.staff(light)
-    theirs, fresh = "+243990000009", "+243990000010"
-    made = told(light)
-    taken(light, staff, made)
-    story.press(light, by(made.code, "2", "1", "2"), "consents")
-    story.press(light, by(unknown(5)), "mistypes")
-    withdrawn = told(light, session="two")
-    story.press(light, by(withdrawn.code, "5", "1"), "withdraws")
-    chance = random.Random(20261121)
-    keys = ["0", "1", "1", "2", "2", "2", "3", "4", "5", "6", "7", "8", "9", "00", "x", "101", "puits quatre"]
-    for at in range(1000):
-        path = tuple(chance.choices(keys, k=chance.randint(1, 7)))
-        for upto in range(len(path) + 1):
-            screens = [
-                story.press(light, path[:upto], f"{at}-{caller}", caller=caller) for caller in (theirs, fresh)
-            ]
-            assert masked(screens[0]) == masked(screens[1]), path[:upto]
-            if screens[0].ends:
-                break
-
-
-def masked(screen: hop.Screen) -> tuple[str, bool]:
-    return re.sub(r"\b\d{4} \d{4} \d{4}\b", "CODE", screen.text), screen.ends
 
 
 def test_the_code_shows_the_same_from_every_telephone(rt: Runtime, staff: STAFF) -> None:

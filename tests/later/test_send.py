@@ -50,13 +50,6 @@ def test_an_sms_names_the_report_and_its_deadline_and_nothing_of_what_was_said(r
         assert said not in words.lower()
 
 
-def test_every_sms_of_a_kind_is_equally_long_whatever_it_is_about(rt: Runtime, staff: STAFF) -> None:
-    for at, keys in enumerate((story.DANGER, (*story.COMPLAINT, "3"), (*story.HAZARD, "3"))):
-        alerted(rt, keys, f"session {at}")
-    send(rt)
-    assert len({len(words) for _, words in build.operator(rt).sms}) == 1
-
-
 def test_running_twice_sends_once(rt: Runtime, staff: STAFF) -> None:
     alerted(rt)
     assert [send(rt), send(rt)] == [1, 0]
