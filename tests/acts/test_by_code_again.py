@@ -139,7 +139,7 @@ def test_whoever_has_reported_hears_the_same_as_whoever_never_dialled(
         house.tried += wrong
         filed[wanderer.turn.language] += wanderer.turn.filed is not None
     assert house.tried < guess.MOST, "and nobody was shut out"
-    assert asked(rt) - before > 200
-    assert min(filed[language] for language in rt.book.languages) > 20
+    assert asked(rt) - before > 150
+    assert min(filed[language] for language in rt.book.languages) > 10
     unmet = set(rt.book.screens) - wanderer.met - NEEDS_A_CASE_WORKER - NEEDS_A_FAULT
     assert len(unmet) <= 5, unmet

@@ -121,11 +121,11 @@ def test_in_a_thousand_dialogues_without_consent_no_sms_goes_to_a_reporter(
         assert db.scalars(select(Contact.how).distinct()).all() == [How.CALL.value]
     assert {number for number, _ in build.operator(rt).sms} == colleagues
     assert {verb for verb in HAPPEN if not happened[verb.value]} == set()
-    assert happened[Verb.FILED.value] > 50
+    assert happened[Verb.FILED.value] > 40
     assert happened[Verb.CONSENTED.value] > 20, "to be called"
     assert happened[Verb.REMINDED.value] == 0
     assert wanderer.met >= {"sms_consent", "letter", "question", "closed", "withdrawn", "call_agreed"}
-    assert len(build.operator(rt).sms) == happened[Verb.SENT.value] > 100
+    assert len(build.operator(rt).sms) == happened[Verb.SENT.value] > 50
 
     # Whoever did consent gets the one neutral SMS, whatever else is written to them.
     consenting = Caller(rt, "+243970009999", "consents")
