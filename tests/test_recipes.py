@@ -109,6 +109,8 @@ def test_2_make_oneself_a_supervisor(crook: Crook, staff: dict[str, int]) -> Non
     crook.row(CaseWorker, CaseWorker.id == mine, role="supervisor", lanes=["child"], languages=["fr"])
     tell(crook.rt, "Punda-tatu")
     crook.put_on_every_plan(mine)
+    assert crook.pages.get("/reports").links(r"/reports/\d+") == [], "nobody has confirmed a key of theirs"
+    crook.row(CaseWorker, CaseWorker.id == mine, attest=b"made up")
     (address, *_) = crook.pages.get("/reports").links(r"/reports/\d+")
     assert is_closed(crook.pages.get(address)), "they see that it is there, and no word of it"
     for words in (BEFORE, AFTER, "Punda-tatu"):
@@ -148,8 +150,7 @@ def test_5_invite_a_supervisor_anew_and_join_in_their_place(crook: Crook, staff:
     theirs = staff["supervisor"]
     slip = crook.pages.post(f"/people/{theirs}", {"do": "invite"})
     taken_over = crook.join("supervisor", secret(slip))
-    (address, *_) = taken_over.get("/reports").links(r"/reports/\d+")
-    assert is_closed(taken_over.get(address))
+    assert taken_over.get("/reports").links(r"/reports/\d+") == []
     assert crook.confirm(taken_over, theirs).status == 422 and crook.confirm(crook.pages, theirs).status == 404
     person, _ = crook.false_supervisor()
     assert crook.confirm(taken_over, person).status == 422

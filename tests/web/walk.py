@@ -330,6 +330,7 @@ def filled(world: World, row: Row, letter: str) -> Fields:
         "closing": "",
         "ready": "still_going",
         "letter": "",
+        "choices": "",
         "why": "We said so",
         "person": "1",
         "until": "2027-01-01" if row.button == "hold" else "2026-11-30",
