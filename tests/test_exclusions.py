@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway import desk
-from gateway.casework import Refused, chain, plan, referral, shelf
-from gateway.casework.caseworker import Role
+from gateway.casework import Refused, chain, journal, plan, referral, shelf
+from gateway.casework.caseworker import CaseWorker, Role
 from gateway.casework.journal import Entry
 from gateway.casework.message import Message
 from gateway.casework.organisation import Kind
@@ -24,6 +24,7 @@ from gateway.later.dispatch import dispatch
 from gateway.later.purge import purge
 from gateway.later.sweep import sweep
 from gateway.runtime import Runtime
+from gateway.vault import escrow
 from tests import build
 from tests.later import story
 
@@ -279,6 +280,76 @@ def test_a_report_that_is_open_once_more_comes_back_to_nobody_it_accuses(rt: Run
     rounds(rt)
     assert hears_nothing(rt, made, staff["accused"])
     assert staff["integrity"] in on_the_route(rt, made)
+
+
+def test_whoever_took_a_report_since_it_was_opened_again_keeps_it_when_the_one_before_is_named(
+    rt: Runtime, staff: STAFF
+) -> None:
+    made = story.tell(rt, story.HAZARD)
+    story.ended(rt)
+    sweep(rt)
+    desk.accept(rt, build.reader(staff["accused"]), made)
+    desk.close(rt, build.reader(staff["accused"]), made, Outcome.NOT_FOUND)
+    tell(rt, ("2", "3", code(rt), "2", "7"), "not settled")
+    desk.accept(rt, build.reader(staff["supervisor"]), made)
+    tell(rt, ("2", "3", code(rt), "1", NAMED), "names")
+    assert hears_nothing(rt, made, staff["accused"])
+    assert story.coarse(rt, made).responsible_id == staff["supervisor"]
+    asked = story.asked(rt, made)
+    sweep(rt)
+    assert story.asked(rt, made) == asked, "it is brought to nobody else"
+
+
+def test_somebody_who_is_not_at_work_when_they_are_named_hears_nothing_when_they_are_back(
+    rt: Runtime, staff: STAFF
+) -> None:
+    """Also one who came since, is on the plan, and was never given a key."""
+    made = story.tell(rt, story.HAZARD)
+    theirs = code(rt)
+    story.ended(rt)
+    story.leave(rt, *(staff[name] for name in ("worker", "supervisor", "integrity", "accused", "colleague")))
+    newcomer = build.person(rt, "Panthere Teck", works_for="Autre")
+    rounds(rt, 2)
+    assert offers(rt, made, newcomer) > 0
+    story.leave(rt, newcomer)
+    tell(rt, ("2", "3", theirs, "1", "panthere l'a fait"), "names")
+    story.come_back(rt, newcomer)
+    assert hears_nothing(rt, made, newcomer)
+
+
+def test_a_name_that_another_process_saved_a_moment_ago_is_known(rt: Runtime, staff: STAFF) -> None:
+    made = story.tell(rt, story.HAZARD)
+    with rt.begin() as unit:
+        unit.db.get_one(CaseWorker, staff["accused"]).aliases = ["Ya Ngando"]
+        journal.write(unit.db, rt.now(), Verb.PERSON_SAVED, subject=staff["accused"])
+    tell(rt, (*DETAILS, "7", "7", "7", "7", "7", "c'est ya ngando"))
+    assert hears_nothing(rt, made, staff["accused"])
+
+
+def test_words_that_may_be_names_of_all_leave_an_officer_and_a_full_name_leaves_nobody(
+    rt: Runtime, staff: STAFF
+) -> None:
+    """Then a new officer of another organisation is asked, and two holders of the escrow give them the key."""
+    sheets = escrow.establish(rt.vault.directory)
+    officer = build.person(rt, "Impala Cedre", Role.INTEGRITY_OFFICER, works_for="Observatoire")
+    made = story.tell(rt, story.HAZARD)
+    every = "leopard, colobe, worker, supervisor, integrity"
+    tell(rt, (*DETAILS, "7", "7", "7", "7", "7", f"{every} et impala"))
+    assert [person for person, _ in story.plan(rt, made)] == [officer], "of a name of two words one was said"
+    story.clock(rt).go(minutes=4)
+    sweep(rt)
+    assert story.asked(rt, made) == [("Impala Cedre", "pending")]
+    tell(rt, ("2", "3", code(rt), "1", "impala cedre aussi"), "names")
+    assert story.plan(rt, made) == []
+    rounds(rt, 2)
+    assert offers(rt, made, *staff.values()) == 0
+    new = build.person(rt, "Gazelle Sapelli", Role.INTEGRITY_OFFICER, works_for="Vigie")
+    rounds(rt, 1)
+    assert story.asked(rt, made)[-1] == ("Gazelle Sapelli", "pending")
+    assert desk.read(rt, build.reader(new), made).locked  # type: ignore[union-attr]
+    pairs = escrow.open_pairs(rt.vault.directory, *sheets[:2])
+    assert list(desk.grant_from_escrow(rt, new, pairs))[-1] == (1, 0, 1)
+    assert not desk.read(rt, build.reader(new), made).locked  # type: ignore[union-attr]
 
 
 # Organisations at the mines
