@@ -109,22 +109,21 @@ def answer(db: Session, vault: Vault, found: Coarse, day: date, body: bytes, to:
 
 def unread(db: Session, report_id: int) -> list[Waiting]:
     """What waits for a reporter and was never shown to them, oldest first."""
-    return [
-        Waiting(row.number, Kind(row.kind), row.reply_sealed or b"")
-        for row in _unanswered(db, report_id)
-        if row.read_on is None
-    ]
+    return [_waiting(row) for row in _unanswered(db, report_id) if row.read_on is None]
 
 
 def waiting(db: Session, report_id: int, today: date) -> list[Waiting]:
     """What a reporter may be shown, first what is shown first: the unread, oldest first, then of those that stay
     the last. Whoever shows one takes the first that opens."""
-    staying = [
-        Waiting(row.number, Kind(row.kind), row.reply_sealed or b"")
-        for row in _unanswered(db, report_id)
-        if row.read_on is not None and (row.kind == Kind.QUESTION.value or row.read_on > today - STAYS)
-    ]
-    return unread(db, report_id) + staying[::-1]
+    rows = _unanswered(db, report_id)
+    fresh = [row for row in rows if row.read_on is None]
+    shown = [row for row in rows if row.read_on is not None]
+    staying = [row for row in shown if row.kind == Kind.QUESTION.value or row.read_on > today - STAYS]
+    return [_waiting(row) for row in fresh + staying[::-1]]
+
+
+def _waiting(row: Any) -> Waiting:
+    return Waiting(row.number, Kind(row.kind), row.reply_sealed or b"")
 
 
 def _unanswered(db: Session, report_id: int) -> list[Any]:

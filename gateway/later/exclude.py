@@ -17,6 +17,8 @@ from gateway.later.dispatch import one_by_one
 from gateway.runtime import Runtime, Unit
 
 BATCH = 100
+MOST = 300
+"""Reports of one round: until the last, whoever has to be taken off sees none of them anyway."""
 
 
 def mark(unit: Unit, before: Collection[Person]) -> None:
@@ -37,7 +39,7 @@ def exclude(rt: Runtime) -> int:
             told = plan.told_to(db, moved, BATCH + len(tried))
         # One that failed waits for the next round.
         fresh = [report_id for report_id in told if report_id not in tried]
-        if not fresh:
+        if not fresh or done >= MOST:
             break
         tried.update(fresh)
         done += one_by_one(rt, "exclude", fresh, partial(_one, rt, moved))
