@@ -86,7 +86,8 @@ class Supervised:
         self._names.append((name, waits))
 
     def start(self, before: str = "", **patience: float) -> None:
-        arguments = [str(self.folder), json.dumps(self._names), json.dumps(patience)]
+        """Nothing is killed for being slow, unless a test says so: a machine may stand still for seconds."""
+        arguments = [str(self.folder), json.dumps(self._names), json.dumps({"stopping": 60.0} | patience)]
         with self.printed_file.open("wb") as printed:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", before + SUPERVISOR, *arguments],
@@ -160,7 +161,7 @@ def test_other_requests_to_stop_are_heard_too(supervised: Supervised, number: si
     supervised.start()
     supervised.until(lambda: supervised.runs("web"))
     assert supervised.stop(number) == 0
-    assert supervised.stopped() == ["web"]
+    assert supervised.stopped() == ["web"], supervised.printed()
 
 
 def test_ctrl_c_is_heard_by_a_supervisor_that_a_script_started_in_the_background(
