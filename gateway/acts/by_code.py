@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from gateway import flows, log
 from gateway.acts.stage import MOST_URGENT, Stage, reference
-from gateway.casework import closing, contact, guess, hold, journal, letter, referral, report
+from gateway.casework import caseworker, closing, contact, guess, hold, journal, letter, referral, report
 from gateway.casework.contact import How, Reach
 from gateway.casework.letter import Kind, Waiting
 from gateway.casework.report import Outcome, State
@@ -103,7 +103,7 @@ def withdraw(stage: Stage, one: flows.Act) -> int:
         closing.silence(db, found.id)
         closing.forget_number(db, found.id, stage.now)  # whoever takes back what they said is not called about it
         stage.answered(found)
-        if not stage.decides(found.responsible_id):
+        if not caseworker.decides(db, found.responsible_id):
             report.set_dispatch(db, found.id, stage.now)
             stage.unit.nudge("dispatch", found.id)
         journal.write(db, stage.now, Verb.WITHDRAWAL_ASKED, report=found.id)

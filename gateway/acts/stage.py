@@ -81,10 +81,6 @@ class Stage:
             if named.all:
                 self.leave_out(found, named.sparing(plan.deciding(self.unit.db, found.id)))
 
-    def decides(self, person: int | None) -> bool:
-        """Whether this person may decide about a withdrawal that is not the reporter's alone."""
-        return any(one.id == person and one.role in caseworker.DECIDE for one in self.people())
-
     def people(self) -> list[caseworker.Person]:
         """Everybody as they stand now: a list that is some seconds old is no measure of who may not hear."""
         return caseworker.every(self.unit.db)

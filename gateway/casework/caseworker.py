@@ -161,6 +161,11 @@ def answers(person: int) -> ColumnElement[bool]:
     return select(CaseWorker.id).where(CaseWorker.id == person, ANSWERING).exists()
 
 
+def decides(db: Session, person: int | None) -> bool:
+    """Whether this person is one of those who DECIDE, and at work."""
+    return db.scalar(select(CaseWorker.role).where(CaseWorker.id == person, CaseWorker.active)) in DECIDE
+
+
 def number(db: Session, vault: Vault, person: int) -> str:
     """The number in the clear, `""` when there is none. Raises vault.SealBroken."""
     sealed = db.scalar(select(CaseWorker.number_sealed).where(CaseWorker.id == person))

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String, delete, func, insert, select
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, String, delete, func, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.casework import closing, contact, hold, journal
@@ -52,26 +52,26 @@ def due(db: Session, kept: Mapping[str, int], today: date, now: datetime, limit:
     """Reports that were closed long enough ago, by the months that their lane is kept, and that nobody holds."""
     found: list[int] = []
     for lane, months in kept.items():
-        cut = before(now, months)
-        old = (Report.lane == lane) & (Report.state == State.CLOSED.value) & (Report.due_at < cut)
-        # Its month is the day keys', not the clock's: what was closed by a clock that was behind is not old.
-        old &= Report.month <= f"{cut:%Y-%m}"
-        query = (
-            select(Report.id).where(old, hold.not_held(today)).order_by(Report.due_at).limit(limit - len(found))
-        )
-        found += db.scalars(query)
+        query = select(Report.id).where(Report.lane == lane, _old(months, today, now)).order_by(Report.due_at)
+        found += db.scalars(query.limit(limit - len(found)))
     return found
 
 
 def is_due(db: Session, report_id: int, kept: Mapping[str, int], today: date, now: datetime) -> bool:
     """Whether it still is, behind the lock of its row: it may have been opened again, or held, since."""
-    columns = (Report.lane, Report.state, Report.due_at, Report.month)
-    row = db.execute(select(*columns).where(Report.id == report_id).with_for_update()).one_or_none()
-    if row is None or row.state != State.CLOSED.value or row.lane not in kept:
+    lane = db.scalar(select(Report.lane).where(Report.id == report_id).with_for_update())
+    if lane is None or lane not in kept:
         return False
-    limit = before(now, kept[row.lane])
-    old = row.due_at < limit and row.month <= f"{limit:%Y-%m}"
-    return old and not hold.in_force(db, report_id, today)
+    here = select(Report.id).where(Report.id == report_id, _old(kept[lane], today, now))
+    return db.scalar(select(here.exists())) or False
+
+
+def _old(months: int, today: date, now: datetime) -> ColumnElement[bool]:
+    """The condition that a report was closed longer ago than that, and that nobody holds it."""
+    cut = before(now, months)
+    closed = (Report.state == State.CLOSED.value) & (Report.due_at < cut) & hold.not_held(today)
+    # Its month is the day keys', not the clock's: what was closed by a clock that was behind is not old.
+    return closed & (Report.month <= f"{cut:%Y-%m}")
 
 
 def destroy_keys(db: Session, report_id: int, now: datetime) -> None:

@@ -11,8 +11,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ColumnElement, Date, ForeignKey, delete, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.casework import journal
-from gateway.casework.caseworker import DECIDE, CaseWorker
+from gateway.casework import caseworker, journal
 from gateway.casework.refused import Refused
 from gateway.casework.report import Report
 from gateway.casework.verb import Verb
@@ -101,6 +100,5 @@ def not_held(today: date) -> ColumnElement[bool]:
 
 
 def _may(db: Session, person: int) -> None:
-    role = db.scalar(select(CaseWorker.role).where(CaseWorker.id == person, CaseWorker.active))
-    if role not in DECIDE:
+    if not caseworker.decides(db, person):
         raise Refused("", "Two supervisors or integrity officers hold a report.")

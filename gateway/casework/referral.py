@@ -13,8 +13,8 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Index, String, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.casework import journal, plan, report
-from gateway.casework.caseworker import ANSWERING, DECIDE, CaseWorker
+from gateway.casework import caseworker, journal, plan, report
+from gateway.casework.caseworker import ANSWERING, CaseWorker
 from gateway.casework.refused import Refused
 from gateway.casework.route import Reason
 from gateway.casework.verb import Verb
@@ -105,7 +105,8 @@ def accept(db: Session, found: report.Coarse, person: int, first_step_due: datet
     waits_for = waiting_for(db, found.id)
     if found.responsible_id == person and waits_for != person:  # if it does, what was handed on came back round
         return False
-    if found.state is report.State.ACCEPTED and waits_for is None and not _may_take_over(db, found, person, now):
+    late = found.due_at <= now and caseworker.decides(db, person)
+    if found.state is report.State.ACCEPTED and waits_for is None and not late:
         raise Refused("", "Somebody else has taken this report.")
     mine = (
         (Referral.report_id == found.id)
@@ -253,11 +254,6 @@ def asked(db: Session, report_id: int) -> list[int]:
     """The people a report has been brought to, in order; a person may recur."""
     where = (Referral.report_id == report_id) & (Referral.state != State.REVOKED.value)
     return list(db.scalars(select(Referral.caseworker_id).where(where).order_by(Referral.id)))
-
-
-def _may_take_over(db: Session, found: report.Coarse, person: int, now: datetime) -> bool:
-    role = db.scalar(select(CaseWorker.role).where(CaseWorker.id == person))
-    return role in DECIDE and found.due_at <= now
 
 
 def _set_clock(

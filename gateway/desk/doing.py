@@ -188,8 +188,7 @@ def _decided_above() -> Refused:
 
 
 def _check_decides(unit: Unit, reader: Reader) -> None:
-    person = caseworker.one(unit.db, reader.id)
-    if person is None or person.role not in caseworker.DECIDE:
+    if not caseworker.decides(unit.db, reader.id):
         raise _decided_above()
 
 

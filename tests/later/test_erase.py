@@ -301,16 +301,13 @@ class Killed(BaseException):
 
 
 @contextmanager
-def killed_at(rt: Runtime, step: int) -> Iterator[Callable[[], int]]:
-    """Dies before this statement, this commit or this act on the key directory, counted together; gives how many
-    there were so far. What was not committed is undone, as the database does for whoever dies."""
+def killed_at(rt: Runtime, step: int) -> Iterator[None]:
+    """Dies before this statement, this commit or this act on the key directory, counted together. What was not
+    committed is undone, as the database does for whoever dies."""
     at = itertools.count(1)
-    reached = 0
 
     def count(*_: Any) -> None:
-        nonlocal reached
-        reached = next(at)
-        if reached == step:
+        if next(at) == step:
             raise Killed
 
     def before(name: str) -> Callable[..., Any]:
@@ -328,7 +325,7 @@ def killed_at(rt: Runtime, step: int) -> Iterator[Callable[[], int]]:
         event.listen(rt.db.engine, "before_cursor_execute", count)
         event.listen(rt.db.engine, "commit", count)
         try:
-            yield lambda: reached
+            yield
         finally:
             event.remove(rt.db.engine, "before_cursor_execute", count)
             event.remove(rt.db.engine, "commit", count)
@@ -348,20 +345,24 @@ def check_half_done(world: World) -> None:
     assert len(rows["remains"]) == gone
 
 
-def test_killed_at_any_step_it_leaves_nothing_half_readable_and_goes_on_next_time(world: World) -> None:
-    steps = 0
+def killed_at_each_step(world: World, round_: Callable[[Runtime], object]) -> Iterator[None]:
+    """Kills a round at each of its steps in turn, each time from the beginning, until it gets through."""
     for step in itertools.count(1):
         world.lay_back()
-        with killed_at(world.rt, step) as reached:
+        with killed_at(world.rt, step):
             try:
-                erase(world.rt)
+                round_(world.rt)
             except Killed:
-                killed = True
+                pass
             else:
-                killed = False
-                steps = reached()
-        if not killed:
-            break
+                return
+        yield
+
+
+def test_killed_at_any_step_it_leaves_nothing_half_readable_and_goes_on_next_time(world: World) -> None:
+    steps = 0
+    for _ in killed_at_each_step(world, erase):
+        steps += 1
         check_half_done(world)
         purge(world.rt)
         check_all_done(world)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from threading import Barrier
+from typing import Any
 
 import pytest
 
 from gateway import desk
-from gateway.casework import Refused, caseworker, chain, journal, organisation, plan, referral
+from gateway.casework import Refused, caseworker, chain, journal, organisation, plan, referral, report
 from gateway.casework.caseworker import Entered, Role
 from gateway.casework.organisation import Kind
 from gateway.casework.report import Outcome
@@ -160,10 +163,10 @@ def test_one_report_that_fails_holds_up_no_other_and_they_see_nothing_before_it_
     moved(rt, staff["moving"], "Tilapia")
     real = referral.leave_out
 
-    def fail(db: object, found: object, *more: object) -> bool:
-        if found.id == made[0]:  # type: ignore[attr-defined]
+    def fail(db: Any, found: report.Coarse, people: Collection[int], now: datetime) -> bool:
+        if found.id == made[0]:
             raise ValueError("this one")
-        return real(db, found, *more)  # type: ignore[arg-type]
+        return real(db, found, people, now)
 
     with monkeypatch.context() as patch:
         patch.setattr(referral, "leave_out", fail)

@@ -3,7 +3,6 @@ younger stays."""
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from datetime import date, timedelta
 from typing import Any
@@ -19,7 +18,7 @@ from gateway.vault import SealBroken, escrow
 from gateway.vault.weeks import week_of
 from tests import build
 from tests.later import story
-from tests.later.test_erase import Killed, World, filed, killed_at, snapshot
+from tests.later.test_erase import World, filed, killed_at_each_step, snapshot
 
 AGES = {"much too old": 75, "too old": 40, "just too old": 30, "just young enough": 29, "of today": 0}
 """How many days ago each reporter asked to be reached."""
@@ -120,17 +119,8 @@ def test_after_a_month_a_number_is_gone_with_its_key_and_a_younger_one_stays(wor
 
 def test_killed_at_any_step_of_a_round_no_number_is_half_erased_and_the_next_goes_on(world: World) -> None:
     steps = 0
-    for step in itertools.count(1):
-        world.lay_back()
-        with killed_at(world.rt, step) as reached:
-            try:
-                purge(world.rt)
-            except Killed:
-                killed = True
-            else:
-                killed, steps = False, reached()
-        if not killed:
-            break
+    for _ in killed_at_each_step(world, purge):
+        steps += 1
         check_half_done(world)
         purge(world.rt)
         check_all_done(world)

@@ -349,8 +349,7 @@ def test_whoever_comes_in_anew_sees_no_report_before_somebody_has_confirmed_it(
     file(light, "1 1 1 1 1")
     made = first(light, staff["worker"]).id
     joined(light, Visitor(app, "supervisor"), "worker", staff)
-    with light.db.read() as db:
-        assert caseworker.one(db, staff["worker"]).reader is None  # type: ignore[union-attr]
+    assert not confirmed(light, staff["worker"])
     worker = Visitor(app)
     worker.sign_in("worker")
     page = worker.get("/reports")
